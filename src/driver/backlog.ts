@@ -10,13 +10,13 @@ export const BACKLOG_MAX = 1000;
 /** Bytes of all waiting frames together: 1000 of an Ethernet MTU, or fewer and larger ones. */
 export const BACKLOG_BYTES_MAX: number = 2 << 20;
 
-/** A ring of bytes and a ring of what is known of each frame in it. */
+/** A ring of bytes, and a ring of where each frame lies in it and which slave it was told with. */
 export class Backlog {
   readonly #headroom: number;
   readonly #bytes: Uint8Array = new Uint8Array(BACKLOG_BYTES_MAX);
   readonly #starts: Int32Array = new Int32Array(BACKLOG_MAX);
   readonly #lengths: Int32Array = new Int32Array(BACKLOG_MAX);
-  readonly #excepts: Int32Array = new Int32Array(BACKLOG_MAX);
+  readonly #slaves: Int32Array = new Int32Array(BACKLOG_MAX);
   readonly #frame = new Frame();
   #head = 0;
   #count = 0;
@@ -32,7 +32,7 @@ export class Backlog {
   }
 
   /** Copies a frame with its headroom; false if there is no room. */
-  push(f: Frame, except: Slave): boolean {
+  push(f: Frame, slave: Slave): boolean {
     const size = this.#headroom + f.length;
     const at = this.#room(size);
     if (at < 0) return false;
@@ -40,7 +40,7 @@ export class Backlog {
     const i = (this.#head + this.#count) % BACKLOG_MAX;
     this.#starts[i] = at + this.#headroom;
     this.#lengths[i] = f.length;
-    this.#excepts[i] = except;
+    this.#slaves[i] = slave;
     this.#count++;
     this.#tail = at + size;
     return true;
@@ -51,8 +51,9 @@ export class Backlog {
     return this.#frame.set(this.#bytes, this.#starts[this.#head]!, this.#lengths[this.#head]!);
   }
 
-  firstExcept(): Slave {
-    return this.#excepts[this.#head]!;
+  /** What `push` was told of it. */
+  firstSlave(): Slave {
+    return this.#slaves[this.#head]!;
   }
 
   drop(): void {

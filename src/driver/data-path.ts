@@ -78,7 +78,7 @@ export class DataPath implements DecisionPort {
     let copies = 0;
     while (!this.#backlog.isEmpty && copies < copiesMax) {
       const f = this.#backlog.first();
-      copies += this.#flood(f, this.#backlog.firstExcept());
+      copies += this.#flood(f, this.#backlog.firstSlave());
       this.#backlog.drop();
     }
     return !this.#backlog.isEmpty;
