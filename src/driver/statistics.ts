@@ -1,0 +1,147 @@
+/**
+ * What was counted, per slave: the numbers of `ip -s link`, and why frames were lost. One thread counts, others
+ * read the same memory; a reader may see a frame counted whose bytes are not yet.
+ *
+ * A row per device id; row 0 is the port's: frames that are not of one slave. Numbers are doubles, exact up to
+ * 2^53: nine petabytes.
+ */
+import type { Slave } from "./decide/machine.ts";
+import * as v from "./decide/verdict.ts";
+
+/** Device ids of a port are 1 … 65,533. Kernel: ida_alloc_range() in ipvlan_link_new(). */
+export const SLAVES_MAX = 65_533;
+
+/** Why a frame was lost, by the numbers of decide/verdict.ts. */
+export const reasons: readonly string[] = named([
+  [v.RUNT, "runt"],
+  [v.ISOLATED, "isolated"],
+  [v.PAUSE_FRAME, "pause"],
+  [v.GROUP_IN_L3, "group-in-l3"],
+  [v.NOT_IP, "not-ip"],
+  [v.FORGED_MAC, "forged-mac"],
+  [v.SHARED_PROBE, "shared-probe"],
+  [v.BAD_SOURCE, "bad-source"],
+  [v.NO_ROUTE, "no-route"],
+  [v.NO_NEIGHBOUR, "no-neighbour"],
+  [v.BACKLOG, "backlog"],
+  [v.SEND_FAILED, "send-failed"],
+]);
+
+export interface SlaveStatistics {
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly rxErrors: number;
+  readonly rxDropped: number;
+  /** Received frames to group MACs, broadcast among them. */
+  readonly multicast: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  readonly txDropped: number;
+  /** Frames lost, in either direction, by the names of `reasons`; those that occurred. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+const RX_PACKETS = 0;
+const RX_BYTES = 1;
+const RX_MISSED = 2;
+const MULTICAST = 3;
+const TX_PACKETS = 4;
+const TX_BYTES = 5;
+const TX_DROPPED = 6;
+/** `DROPS + reason`; reasons count from 1. */
+const DROPS = 6;
+const ROW = DROPS + reasons.length;
+
+export interface StatisticsOptions {
+  /** In a SharedArrayBuffer, for readers in other threads. */
+  readonly shared?: boolean;
+}
+
+export class Statistics {
+  readonly #counters: Float64Array;
+
+  /** Twelve megabytes, of which the system finds memory only for rows that are counted in. */
+  constructor(options: StatisticsOptions = {}, buffer: ArrayBufferLike = newBuffer(options)) {
+    this.#counters = new Float64Array(buffer);
+  }
+
+  static attach(buffer: ArrayBufferLike): Statistics {
+    return new Statistics({}, buffer);
+  }
+
+  get buffer(): ArrayBufferLike {
+    return this.#counters.buffer;
+  }
+
+  /** A frame that a slave sent: on its way (0), or lost and why. */
+  sent(from: Slave, length: number, lost: number): void {
+    const row = from * ROW;
+    if (lost === 0) {
+      this.#counters[row + TX_PACKETS]!++;
+      this.#counters[row + TX_BYTES]! += length;
+    } else {
+      this.#counters[row + TX_DROPPED]!++;
+      this.#counters[row + DROPS + lost]!++;
+    }
+  }
+
+  /** A frame that a slave was given. */
+  received(to: Slave, length: number, isGroup: boolean): void {
+    const row = to * ROW;
+    this.#counters[row + RX_PACKETS]!++;
+    this.#counters[row + RX_BYTES]! += length;
+    if (isGroup) this.#counters[row + MULTICAST]!++;
+  }
+
+  /** A frame that a slave should have been given. */
+  missed(to: Slave, reason: number): void {
+    this.#counters[to * ROW + RX_MISSED]!++;
+    this.dropped(to, reason);
+  }
+
+  /** A frame lost, neither sent by nor for the slave alone. */
+  dropped(row: Slave, reason: number): void {
+    this.#counters[row * ROW + DROPS + reason]!++;
+  }
+
+  read(slave: Slave): SlaveStatistics {
+    const at = (column: number): number => this.#counters[slave * ROW + column]!;
+    const missed = at(RX_MISSED);
+    return {
+      rxPackets: at(RX_PACKETS),
+      rxBytes: at(RX_BYTES),
+      rxErrors: missed, // Kernel: ipvlan_get_stats64() shows one counter as both.
+      rxDropped: missed,
+      multicast: at(MULTICAST),
+      txPackets: at(TX_PACKETS),
+      txBytes: at(TX_BYTES),
+      txDropped: at(TX_DROPPED),
+      drops: this.#drops(slave),
+    };
+  }
+
+  /** The id is handed out anew. */
+  clear(slave: Slave): void {
+    this.#counters.fill(0, slave * ROW, (slave + 1) * ROW);
+  }
+
+  #drops(slave: Slave): Record<string, number> {
+    const drops: Record<string, number> = {};
+    for (let reason = 1; reason < reasons.length; reason++) {
+      const count = this.#counters[slave * ROW + DROPS + reason]!;
+      if (count > 0) drops[reasons[reason]!] = count;
+    }
+    return drops;
+  }
+}
+
+function newBuffer(options: StatisticsOptions): ArrayBufferLike {
+  const bytes = (SLAVES_MAX + 1) * ROW * Float64Array.BYTES_PER_ELEMENT;
+  return options.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+}
+
+function named(pairs: readonly (readonly [reason: number, name: string])[]): string[] {
+  const names = [""];
+  for (const [reason, name] of pairs) names[reason] = name;
+  return names;
+}
