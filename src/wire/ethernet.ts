@@ -9,6 +9,8 @@ import { type Frame, put16, put32, u8, u16, u32 } from "./frame.ts";
 export const HEADER = 14;
 /** Bytes that one VLAN tag adds behind the MACs. */
 export const TAG = 4;
+/** Bytes of both MACs: where a tag goes in. */
+const MACS = 12;
 
 export const ETH_P_IP = 0x0800;
 export const ETH_P_ARP = 0x0806;
@@ -25,6 +27,8 @@ export const srcLow = (f: Frame): number => u32(f, 8);
 export const type = (f: Frame): number => u16(f, 12);
 /** Tag control information, when `isTag(type(f))`. */
 export const tagControl = (f: Frame): number => u16(f, 14);
+/** VLAN id, when `isTag(type(f))`. */
+export const vlanId = (f: Frame): number => tagControl(f) & 0x0fff;
 /** The type behind one tag, when `isTag(type(f))`. */
 export const innerType = (f: Frame): number => u16(f, 16);
 
@@ -47,4 +51,27 @@ export function setSrc(f: Frame, high: number, low: number): void {
 }
 export function setType(f: Frame, etherType: number): void {
   put16(f, 12, etherType);
+}
+
+/**
+ * Puts a tag behind the MACs, which move forward into the four bytes in front of the frame. False, and
+ * nothing done, where the window has no such room or holds no MACs.
+ */
+export function pushTag(f: Frame, etherType: number, control: number): boolean {
+  if (f.start < TAG || f.length < MACS) return false;
+  f.bytes.copyWithin(f.start - TAG, f.start, f.start + MACS);
+  f.start -= TAG;
+  f.length += TAG;
+  put16(f, MACS, etherType);
+  put16(f, MACS + 2, control);
+  return true;
+}
+
+/** Takes the outer tag out; the MACs move back over it. False, and nothing done, where there is none. */
+export function popTag(f: Frame): boolean {
+  if (f.length < HEADER + TAG || !isTag(type(f))) return false;
+  f.bytes.copyWithin(f.start + TAG, f.start, f.start + MACS);
+  f.start += TAG;
+  f.length -= TAG;
+  return true;
 }

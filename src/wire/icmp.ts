@@ -1,0 +1,56 @@
+/**
+ * ICMP (RFC 792) and ICMPv6 (RFC 4443): type, code, checksum; and the echo messages of both, which differ
+ * in their type numbers and in what the checksum covers. `at` is where the ICMP header starts, `ipAt`
+ * where the IP header does. Neighbour discovery is in `ndisc.ts`.
+ */
+import { checksum as checksumOf } from "./checksum.ts";
+import { type Frame, put8, put16, u8, u16 } from "./frame.ts";
+import * as ipv4 from "./ipv4.ts";
+import * as ipv6 from "./ipv6.ts";
+import { transportChecksum6 } from "./pseudo-header.ts";
+
+export const PROTOCOL = 1;
+export const PROTOCOL6 = 58;
+/** Of every message type we know. */
+export const HEADER = 8;
+
+export const ECHO_REPLY = 0;
+export const ECHO_REQUEST = 8;
+export const ECHO_REQUEST6 = 128;
+export const ECHO_REPLY6 = 129;
+
+export interface Echo {
+  readonly type: number;
+  readonly identifier: number;
+  readonly sequence: number;
+}
+
+export const check = (f: Frame, at: number): boolean => f.length >= at + HEADER;
+export const type = (f: Frame, at: number): number => u8(f, at);
+export const code = (f: Frame, at: number): number => u8(f, at + 1);
+export const checksum = (f: Frame, at: number): number => u16(f, at + 2);
+/** Of an echo message, as the sequence number. */
+export const identifier = (f: Frame, at: number): number => u16(f, at + 4);
+export const sequence = (f: Frame, at: number): number => u16(f, at + 6);
+export const payloadAt = (at: number): number => at + HEADER;
+
+/** The header without checksum: `fillChecksum4` or `fillChecksum6` it once the payload is in. */
+export function writeEcho(f: Frame, at: number, echo: Echo): void {
+  put8(f, at, echo.type);
+  put8(f, at + 1, 0);
+  put16(f, at + 2, 0);
+  put16(f, at + 4, echo.identifier);
+  put16(f, at + 6, echo.sequence);
+}
+
+export function fillChecksum4(f: Frame, ipAt: number): void {
+  const at = ipv4.payloadAt(f, ipAt);
+  put16(f, at + 2, 0);
+  put16(f, at + 2, checksumOf(f, at, ipv4.payloadLength(f, ipAt)));
+}
+
+export function fillChecksum6(f: Frame, ipAt: number): void {
+  const at = ipv6.payloadAt(ipAt);
+  put16(f, at + 2, 0);
+  put16(f, at + 2, transportChecksum6(f, ipAt));
+}
