@@ -27,8 +27,8 @@ export class Backlog {
     this.#headroom = headroom;
   }
 
-  get isEmpty(): boolean {
-    return this.#count === 0;
+  get count(): number {
+    return this.#count;
   }
 
   /** Copies a frame with its headroom; false if there is no room. */

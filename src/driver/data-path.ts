@@ -76,12 +76,12 @@ export class DataPath implements DecisionPort {
   /** Carries out waiting floods until `copiesMax` copies are made; whether some still wait. */
   flush(copiesMax: number): boolean {
     let copies = 0;
-    while (!this.#backlog.isEmpty && copies < copiesMax) {
+    while (this.#backlog.count > 0 && copies < copiesMax) {
       const f = this.#backlog.first();
       copies += this.#flood(f, this.#backlog.firstSlave());
       this.#backlog.drop();
     }
-    return !this.#backlog.isEmpty;
+    return this.#backlog.count > 0;
   }
 
   /** 0, or the reason for which the frame was lost. */

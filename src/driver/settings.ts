@@ -38,17 +38,14 @@ export function flagOfBits(bits: number): Flag {
 }
 
 /** A word that another thread can be given in one atomic store. */
-export const pack = (settings: Settings): number =>
-  modes[settings.mode] | (flags[settings.flag] << 8) | (compats[settings.compat] << 16);
+export const pack = (mode: Mode, flag: Flag, compat: Compat): number =>
+  modes[mode] | (flags[flag] << 8) | (compats[compat] << 16);
 
-export const packedMode = (packed: number): number => packed & 0xff;
-export const packedFlag = (packed: number): number => (packed >>> 8) & 0xff;
-export const packedCompat = (packed: number): number => (packed >>> 16) & 0xff;
-
-export const unpack = (packed: number): Settings => ({
-  mode: modeOfNumber(packedMode(packed)),
-  flag: flagOfBits(packedFlag(packed)),
-  compat: nameOf(compats, packedCompat(packed)) ?? "howto",
+/** The numbers that decisions run on. */
+export const unpack = (packed: number): { mode: number; flag: number; compat: number } => ({
+  mode: packed & 0xff,
+  flag: (packed >>> 8) & 0xff,
+  compat: (packed >>> 16) & 0xff,
 });
 
 function nameOf<Name extends string>(
