@@ -1,0 +1,76 @@
+/**
+ * `npm run parity -- [--engine model|userspace] [--compat kernel|howto] FILE`: does our driver do what a
+ * recorded one did? Prints each case in which it does not, then counts; exit status 1 if there is any.
+ */
+import { parseArgs } from "node:util";
+import { type Compat, compats } from "../../src/driver/settings.ts";
+import { labOf } from "./lab.ts";
+import { ModelEngine } from "./model.ts";
+import { RecordingError, readRecording } from "./recording.ts";
+import { replay } from "./replay.ts";
+import { Report } from "./report.ts";
+
+const USAGE = "usage: npm run parity -- [--engine model|userspace] [--compat kernel|howto] FILE";
+const ENGINES = ["model", "userspace"] as const;
+
+/** Said to a person as it is, without a stack. */
+class UsageError extends Error {}
+
+interface Options {
+  readonly engine: (typeof ENGINES)[number];
+  readonly compat: Compat;
+  readonly file: string;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  const recording = readRecording(options.file);
+  const lab = labOf(recording.topology);
+  const report = new Report(lab);
+  const engine = new ModelEngine(lab, options.compat);
+  for await (const result of replay(lab, recording.cases, engine, options.compat))
+    report.add(result);
+  report.summarize();
+  return report.isClean ? 0 : 1;
+}
+
+function parseOptions(args: readonly string[]): Options {
+  let parsed: ReturnType<typeof parseWords>;
+  try {
+    parsed = parseWords(args);
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n${USAGE}`);
+  }
+  const [file, ...more] = parsed.positionals;
+  if (file === undefined || more.length > 0) throw new UsageError(USAGE);
+  return {
+    engine: oneOf(ENGINES, "engine", parsed.values.engine),
+    compat: oneOf(Object.keys(compats) as Compat[], "compat", parsed.values.compat),
+    file,
+  };
+}
+
+const parseWords = (args: readonly string[]) =>
+  parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      engine: { type: "string", default: "model" },
+      compat: { type: "string", default: "howto" },
+    },
+  });
+
+function oneOf<T extends string>(allowed: readonly T[], option: string, word: string): T {
+  const found = allowed.find((a) => a === word);
+  if (found === undefined)
+    throw new UsageError(`--${option} ${word}: expected ${allowed.join(" or ")}`);
+  return found;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError) && !(error instanceof RecordingError)) throw error;
+  console.error(error.message);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
