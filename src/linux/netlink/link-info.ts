@@ -1,5 +1,6 @@
 /** What the kernel tells of a network device. Kernel: uapi/linux/if_link.h, rtnl_fill_ifinfo(). */
-import { type Attr, type Attrs, attrs, header } from "./codec.ts";
+import { type Attr, attrs, header } from "./codec.ts";
+import { bytes, i32, pick, string } from "./pick.ts";
 
 export interface Link {
   readonly index: number;
@@ -118,27 +119,12 @@ export function parseLink(payload: Uint8Array): Link {
     txqlen: told.get(IFLA_TXQLEN)?.u32() ?? 0,
     promiscuity: told.get(IFLA_PROMISCUITY)?.u32() ?? 0,
     allMulti: told.get(IFLA_ALLMULTI)?.u32() ?? 0,
-    ...present(told, macs, (a) => a.bytes),
-    ...present(told, numbers, (a) => a.i32()),
-    ...present(told, { alias: IFLA_IFALIAS }, (a) => a.string()),
-    ...present(told, { stats: IFLA_STATS64 }, readStats),
-    ...(kinds && present(kinds, { kind: IFLA_INFO_KIND }, (a) => a.string())),
-    ...(kinds && present(kinds, { slaveKind: IFLA_INFO_SLAVE_KIND }, (a) => a.string())),
+    ...pick(told, macs, bytes),
+    ...pick(told, numbers, i32),
+    ...pick(told, { alias: IFLA_IFALIAS }, string),
+    ...pick(told, { stats: IFLA_STATS64 }, readStats),
+    ...pick(kinds, { kind: IFLA_INFO_KIND, slaveKind: IFLA_INFO_SLAVE_KIND }, string),
   };
-}
-
-/** An object with those of the fields whose attribute is there. */
-function present<K extends string, T>(
-  told: Attrs,
-  fields: Record<K, number>,
-  read: (a: Attr) => T,
-): Partial<Record<K, T>> {
-  const found: Partial<Record<K, T>> = {};
-  for (const field in fields) {
-    const attr = told.get(fields[field]);
-    if (attr) found[field] = read(attr);
-  }
-  return found;
 }
 
 /** struct rtnl_link_stats64. */

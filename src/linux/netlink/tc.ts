@@ -1,0 +1,105 @@
+/**
+ * Traffic control, as much as it takes to lead frames from one device's ingress into another's: the way
+ * into a device's own stack from outside it. man: tc-mirred(8). Of classifiers u32 is asked for, which every kernel has
+ * that has any; matchall would say the same in fewer bytes.
+ */
+import { AttrWriter } from "./codec.ts";
+import {
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTM_DELQDISC,
+  RTM_NEWQDISC,
+  RTM_NEWTFILTER,
+} from "./constants.ts";
+import type { NetlinkSocket } from "./socket.ts";
+
+/** struct tcmsg. */
+const TCMSG = 20;
+const TC_H_CLSACT = 0xfffffff1;
+const TC_H_CLSACT_INGRESS = 0xfffffff2;
+const CLSACT_HANDLE = 0xffff0000;
+const TCA_KIND = 1;
+const TCA_OPTIONS = 2;
+
+const TCA_U32_SEL = 5;
+const TCA_U32_ACT = 7;
+const TC_U32_TERMINAL = 1;
+const TCA_ACT_KIND = 1;
+const TCA_ACT_OPTIONS = 2;
+const TCA_MIRRED_PARMS = 2;
+const TCA_INGRESS_REDIR = 3;
+const TC_ACT_STOLEN = 4;
+
+/** Of filters: the first to be asked. */
+const PRIORITY = 1;
+const ETH_P_ALL_BE = 0x0300;
+
+/** Where filters at ingress and egress are hung. Throws EEXIST if it is there. */
+export function addClsact(socket: NetlinkSocket, ifindex: number): void {
+  const doing = `prepare device ${ifindex} for filters`;
+  socket.request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, clsact(ifindex), doing);
+}
+
+/** With all its filters. */
+export function deleteClsact(socket: NetlinkSocket, ifindex: number): void {
+  socket.request(RTM_DELQDISC, 0, clsact(ifindex), `remove the filters of device ${ifindex}`);
+}
+
+/**
+ * Whatever arrives at a device arrives at `target` instead, as if it had come from its wire. Needs
+ * `addClsact`; ends with it.
+ */
+export function redirectToIngress(socket: NetlinkSocket, ifindex: number, target: number): void {
+  const info = PRIORITY * 0x10000 + ETH_P_ALL_BE;
+  const w = new AttrWriter(tcmsg({ ifindex, parent: TC_H_CLSACT_INGRESS, info }))
+    .string(TCA_KIND, "u32")
+    .nest(TCA_OPTIONS, (u32) =>
+      u32
+        .bytes(TCA_U32_SEL, selectAll())
+        .nest(TCA_U32_ACT, (actions) =>
+          actions.nest(1, (action) =>
+            action
+              .string(TCA_ACT_KIND, "mirred")
+              .nest(TCA_ACT_OPTIONS, (o) => o.bytes(TCA_MIRRED_PARMS, mirred(target))),
+          ),
+        ),
+    );
+  const doing = `redirect what arrives at device ${ifindex} to device ${target}`;
+  socket.request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, w.finish(), doing);
+}
+
+const clsact = (ifindex: number): Uint8Array =>
+  new AttrWriter(tcmsg({ ifindex, handle: CLSACT_HANDLE, parent: TC_H_CLSACT }))
+    .string(TCA_KIND, "clsact")
+    .finish();
+
+function tcmsg(fixed: {
+  ifindex: number;
+  handle?: number;
+  parent: number;
+  info?: number;
+}): Uint8Array {
+  const bytes = Buffer.alloc(TCMSG);
+  bytes.writeInt32LE(fixed.ifindex, 4);
+  bytes.writeUInt32LE(fixed.handle ?? 0, 8);
+  bytes.writeUInt32LE(fixed.parent, 12);
+  bytes.writeUInt32LE(fixed.info ?? 0, 16);
+  return bytes;
+}
+
+/** struct tc_u32_sel with one key, whose mask lets nothing differ. */
+function selectAll(): Uint8Array {
+  const bytes = new Uint8Array(16 + 16);
+  bytes[0] = TC_U32_TERMINAL;
+  bytes[2] = 1;
+  return bytes;
+}
+
+/** struct tc_mirred. */
+function mirred(target: number): Uint8Array {
+  const bytes = Buffer.alloc(28);
+  bytes.writeInt32LE(TC_ACT_STOLEN, 8);
+  bytes.writeInt32LE(TCA_INGRESS_REDIR, 20);
+  bytes.writeUInt32LE(target, 24);
+  return bytes;
+}
