@@ -5,6 +5,7 @@
  * Nothing here allocates or throws per frame. Copies of a flood wait in a bounded backlog, as on Linux's
  * work queue, so that unicast of everybody goes before anybody's floods; `flush` carries them out.
  */
+import { type Mac, macHigh, macLow } from "../wire/address.ts";
 import * as eth from "../wire/ethernet.ts";
 import type { Frame } from "../wire/frame.ts";
 import type { AddressTable } from "./address-table.ts";
@@ -14,6 +15,7 @@ import { input, receive } from "./decide/receive.ts";
 import * as v from "./decide/verdict.ts";
 import { xmit } from "./decide/xmit.ts";
 import type { GroupTable } from "./group-table.ts";
+import { compats, flags, modes, type Settings } from "./settings.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Where frames go. Each returns 0, or the reason (`decide/verdict.ts`) for which the frame was lost. */
@@ -55,6 +57,15 @@ export class DataPath implements DecisionPort {
     this.statistics = parts.statistics;
     this.#outlets = parts.outlets;
     this.#backlog = new Backlog(parts.headroom ?? 0);
+  }
+
+  /** Takes over what the port says. */
+  configure(settings: Settings, mac: Mac): void {
+    this.mode = modes[settings.mode];
+    this.flag = flags[settings.flag];
+    this.compat = compats[settings.compat];
+    this.macHigh = macHigh(mac);
+    this.macLow = macLow(mac);
   }
 
   /** A frame that a slave sends. */

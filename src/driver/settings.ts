@@ -41,12 +41,10 @@ export function flagOfBits(bits: number): Flag {
 export const pack = (mode: Mode, flag: Flag, compat: Compat): number =>
   modes[mode] | (flags[flag] << 8) | (compats[compat] << 16);
 
-/** The numbers that decisions run on. */
-export const unpack = (packed: number): { mode: number; flag: number; compat: number } => ({
-  mode: packed & 0xff,
-  flag: (packed >>> 8) & 0xff,
-  compat: (packed >>> 16) & 0xff,
-});
+/** The numbers that decisions run on, out of such a word. */
+export const modeOf = (packed: number): number => packed & 0xff;
+export const flagOf = (packed: number): number => (packed >>> 8) & 0xff;
+export const compatOf = (packed: number): number => (packed >>> 16) & 0xff;
 
 function nameOf<Name extends string>(
   numbers: Readonly<Record<Name, number>>,

@@ -1,0 +1,92 @@
+/** The arrows between folders, as docs/architecture.md draws them: what may import what. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+/** The repository, also when this runs from the folder it was compiled into. */
+const root = findRoot(fileURLToPath(new URL(".", import.meta.url)));
+
+/** Folders, lowest first, and the folders that each may reach besides itself. */
+const layers: Readonly<Record<string, readonly string[]>> = {
+  "src/wire": [],
+  "src/driver/decide": ["src/wire"],
+  "src/driver": ["src/wire", "src/driver/decide"],
+  "src/linux": ["src/wire", "src/driver", "src/driver/decide"],
+  "src/engine": ["src/wire", "src/driver", "src/driver/decide", "src/linux"],
+  "src/daemon": ["src/wire", "src/driver", "src/driver/decide", "src/linux", "src/engine"],
+  "src/cli": [
+    "src/wire",
+    "src/driver",
+    "src/driver/decide",
+    "src/linux",
+    "src/engine",
+    "src/daemon",
+  ],
+};
+const pure = ["src/wire", "src/driver/decide", "src/driver"];
+
+interface Import {
+  /** Files by their path from the root. */
+  readonly from: string;
+  /** A file, or the name of a package. */
+  readonly to: string;
+}
+
+const files = readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+  .map((file) => path.join("src", file));
+const imports = files.flatMap(importsOf);
+
+test("every file is in a layer", () => {
+  assert.ok(files.length > 0);
+  assert.deepEqual(
+    files.filter((file) => layerOf(file) === undefined),
+    [],
+  );
+});
+
+test("imports point down", () => {
+  const upward = imports.filter(({ from, to }) => {
+    if (!to.startsWith("src/")) return false;
+    const [here, there] = [layerOf(from)!, layerOf(to)!];
+    return here !== there && !layers[here]?.includes(there);
+  });
+  assert.deepEqual(upward, []);
+});
+
+test("wire and driver need neither Node nor a package", () => {
+  const impure = imports.filter(
+    ({ from, to }) => pure.includes(layerOf(from)!) && !to.startsWith("src/"),
+  );
+  assert.deepEqual(impure, []);
+});
+
+test("one file knows the foreign functions", () => {
+  const doors = imports.filter(({ to }) => to === "koffi").map(({ from }) => from);
+  assert.deepEqual([...new Set(doors)], ["src/linux/sys.ts"]);
+});
+
+/** The deepest layer whose folder holds the file. */
+function layerOf(file: string): string | undefined {
+  return Object.keys(layers)
+    .filter((folder) => file.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function importsOf(from: string): Import[] {
+  const text = readFileSync(path.join(root, from), "utf8");
+  const specifiers = text.matchAll(
+    /^\s*(?:import|export)\b[^;]*?\bfrom\s+"([^"]+)"|\bimport\(\s*"([^"]+)"|^\s*import\s+"([^"]+)"/gm,
+  );
+  return Array.from(specifiers, ([, a, b, c]) => (a ?? b ?? c)!).map((specifier) => ({
+    from,
+    to: specifier.startsWith(".") ? path.join(path.dirname(from), specifier) : specifier,
+  }));
+}
+
+function findRoot(folder: string): string {
+  const isRoot = readdirSync(folder).includes("package.json");
+  return isRoot ? folder : findRoot(path.dirname(folder));
+}
