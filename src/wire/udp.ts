@@ -14,9 +14,9 @@ export interface Fields {
   readonly length: number;
 }
 
-/** Whole datagram there, length consistent. */
+/** Whole datagram there, length consistent; that the header is there follows. */
 export const check = (f: Frame, at: number): boolean =>
-  f.length >= at + HEADER && length(f, at) >= HEADER && length(f, at) <= f.length - at;
+  length(f, at) >= HEADER && length(f, at) <= f.length - at;
 
 export const srcPort = (f: Frame, at: number): number => u16(f, at);
 export const dstPort = (f: Frame, at: number): number => u16(f, at + 2);
