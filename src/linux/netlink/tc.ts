@@ -87,11 +87,10 @@ function tcmsg(fixed: {
   return bytes;
 }
 
-/** struct tc_u32_sel with one key, whose mask lets nothing differ. */
+/** struct tc_u32_sel without a key: nothing can differ, not even a frame too short to have one. */
 function selectAll(): Uint8Array {
-  const bytes = new Uint8Array(16 + 16);
+  const bytes = new Uint8Array(16);
   bytes[0] = TC_U32_TERMINAL;
-  bytes[2] = 1;
   return bytes;
 }
 
