@@ -27,7 +27,7 @@ const RECORDED = [
 const damaged = fc
   .record({
     hex: fc.constantFrom(...RECORDED),
-    keep: fc.nat(90),
+    keep: fc.oneof(fc.constant(90), fc.nat(90)),
     hits: fc.array(fc.tuple(fc.nat(89), fc.nat(255)), { maxLength: 3 }),
   })
   .map(({ hex, keep, hits }) => {
@@ -84,7 +84,7 @@ for (const [name, header] of Object.entries(checked))
     const reads = accessors(header).filter(([accessor]) => accessor !== "check");
     let passed = 0;
     fc.assert(
-      fc.property(anyBytes, fc.constantFrom(14, 18, 34, 54), (bytes, at) => {
+      fc.property(damaged, fc.constantFrom(14, 34, 54), (bytes, at) => {
         const f = Frame.of(bytes);
         if (!header.check(f, at)) return;
         passed++;
@@ -92,9 +92,9 @@ for (const [name, header] of Object.entries(checked))
         for (const [accessor, read] of reads)
           assert.equal(read(f, at), read(longer, at), `${name}.${accessor}`);
       }),
-      { numRuns: 500 },
+      { numRuns: 2000 },
     );
-    assert.ok(passed > 5, `only ${passed} frames came through check`);
+    assert.ok(passed > 50, `only ${passed} frames came through check`);
   });
 
 test("any bytes give one line of text", () => {

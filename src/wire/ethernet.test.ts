@@ -3,9 +3,11 @@ import { test } from "node:test";
 import * as eth from "./ethernet.ts";
 import { Frame } from "./frame.ts";
 
-/** From the wire to the master in VLAN 10, priority 5; and without the tag. Cut behind the first IP words. */
-const TAGGED = "0200000000020200000000018100a00a0800450000291234";
-const UNTAGGED = "0200000000020200000000010800450000291234";
+/** UDP from the wire to a slave, in VLAN 10 and in none; from test/kernel/verdicts.json. */
+const TAGGED =
+  "0200000000020200000000018100000a08004500002912344000401114860a0000010a00000a15b31e6100150e1d6970766c616e2d6f7261636c65";
+const UNTAGGED =
+  "02000000000202000000000108004500002912344000401114860a0000010a00000a15b31e6100150e1d6970766c616e2d6f7261636c65";
 
 const frame = (hex: string): Frame => Frame.of(Buffer.from(hex, "hex"));
 const hex = (f: Frame): string => Buffer.from(f.view()).toString("hex");
@@ -18,9 +20,14 @@ test("a tagged frame taken apart", () => {
   assert.deepEqual([eth.dstHigh(f), eth.dstLow(f)], [0x0200, 2]);
   assert.deepEqual([eth.srcHigh(f), eth.srcLow(f)], [0x0200, 1]);
   assert.equal(eth.type(f), eth.ETH_P_8021Q);
-  assert.equal(eth.tagControl(f), 0xa00a);
+  assert.equal(eth.tagControl(f), 0x000a);
   assert.equal(eth.vlanId(f), 10);
   assert.equal(eth.innerType(f), eth.ETH_P_IP);
+});
+
+test("a priority tag carries no VLAN id", () => {
+  const f = frame(TAGGED.replace("8100000a", "8100a000"));
+  assert.deepEqual([eth.tagControl(f), eth.vlanId(f)], [0xa000, 0]);
 });
 
 test("the same header built again", () => {
@@ -51,7 +58,7 @@ test("a frame is from the MAC it names as source", () => {
 
 test("a tag goes in behind the MACs, into the room in front of the frame", () => {
   const f = roomy(UNTAGGED);
-  assert.ok(eth.pushTag(f, eth.ETH_P_8021Q, 0xa00a));
+  assert.ok(eth.pushTag(f, eth.ETH_P_8021Q, 0x000a));
   assert.equal(hex(f), TAGGED);
   assert.equal(f.start, 0);
 });
