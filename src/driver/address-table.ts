@@ -270,20 +270,27 @@ const wordOf = (b: Uint8Array, i: number): number =>
   (b[i]! << 24) | (b[i + 1]! << 16) | (b[i + 2]! << 8) | b[i + 3]!;
 
 /**
- * The multiplier is secret too, and each word is multiplied twice: a difference in the top bit survives one
- * multiplication by any odd number, so that two words could be chosen to cancel out whatever the seed.
+ * Takes one word of a key in. The multiplier is secret as the seed is, and each word is multiplied twice: a
+ * difference in the top bit survives one multiplication by any odd number, so that the words of two addresses
+ * could be chosen to cancel out, whatever the seed.
  */
 function mix(hash: number, word: number, multiplier: number): number {
   let h = Math.imul(hash ^ word, multiplier);
-  h = Math.imul(h ^ (h >>> 15), multiplier);
-  return h ^ (h >>> 13);
+  h = Math.imul(h ^ (h >>> 16), multiplier);
+  return h ^ (h >>> 15);
+}
+
+/** Addresses that differ in a few high bits only, a subnet apart, need a third. */
+function finish(hash: number): number {
+  const h = Math.imul(hash, 0x21f0aaad);
+  return h ^ (h >>> 15);
 }
 
 const multiplierOf = (seed: number): number => Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) | 1;
 
-const hash4 = (seed: number, word: number): number => mix(seed, word, multiplierOf(seed));
+const hash4 = (seed: number, word: number): number => finish(mix(seed, word, multiplierOf(seed)));
 
 function hash6(seed: number, a: number, b: number, c: number, d: number): number {
   const m = multiplierOf(seed);
-  return mix(mix(mix(mix(seed, a, m), b, m), c, m), d, m);
+  return finish(mix(mix(mix(mix(seed, a, m), b, m), c, m), d, m));
 }

@@ -10,7 +10,7 @@ import { type Claim, Claims } from "./claims.ts";
 import { NOBODY, type Slave } from "./decide/machine.ts";
 import { PortError } from "./errors.ts";
 import { sharedLinkLocal } from "./link-local.ts";
-import type { Flag, Mode, Settings } from "./settings.ts";
+import type { Compat, Flag, Mode, Settings } from "./settings.ts";
 import { SLAVES_MAX } from "./statistics.ts";
 
 export * from "./settings.ts";
@@ -80,6 +80,10 @@ export class Port {
       slaves: isChanged ? this.slaves() : [],
       noarp: (after.mode === "l2") !== (before.mode === "l2"),
     };
+  }
+
+  setCompat(compat: Compat): void {
+    this.#settings = { ...this.#settings, compat };
   }
 
   /** The port's settings once a slave is added of which this is said, for `configure`. */
