@@ -6,8 +6,8 @@ import type { Compat } from "../../src/driver/settings.ts";
 import { Frame } from "../../src/wire/frame.ts";
 import { findDifference, type Situation } from "./differences.ts";
 import { disagreements, type Observation, recorded } from "./expectation.ts";
-import { type Lab, WIRE } from "./lab.ts";
-import { type Case, SOCKET } from "./recording.ts";
+import { getSender, type Lab, WIRE } from "./lab.ts";
+import type { Case } from "./recording.ts";
 
 export type Outcome =
   | { readonly kind: "passed" }
@@ -81,12 +81,10 @@ function judgeRefusal(seen: Observation): Outcome {
 
 /** undefined: what is sent does not pass the driver, or it is not known what a stack sent. */
 function findSituation(lab: Lab, c: Case): Situation | undefined {
-  const device = c.from.startsWith(SOCKET)
-    ? [lab.outside, ...lab.slaves].find((d) => c.from === SOCKET + d.namespace)?.name
-    : c.from;
-  if (device === undefined || device === lab.master.name) return undefined;
-  const isOutside = device === lab.outside.name;
-  const bytes = c.frame ?? c.frames.get(`${isOutside ? WIRE : device}.tx`)?.[0]?.bytes;
+  const sender = getSender(lab, c);
+  if (sender === lab.master) return undefined;
+  const isOutside = sender === lab.outside;
+  const bytes = c.frame ?? c.frames.get(`${isOutside ? WIRE : sender.name}.tx`)?.[0]?.bytes;
   if (bytes === undefined) return undefined;
   return { lab, case: c, frame: Frame.of(bytes), from: isOutside ? "wire" : "slave" };
 }

@@ -25,7 +25,7 @@ import {
 } from "../../src/wire/address.ts";
 import * as eth from "../../src/wire/ethernet.ts";
 import type { Frame } from "../../src/wire/frame.ts";
-import { type Device, RecordingError, type Topology } from "./recording.ts";
+import { type Case, type Device, RecordingError, SOCKET, type Topology } from "./recording.ts";
 
 /** The place "it left the master". */
 export const WIRE = "wire";
@@ -89,11 +89,23 @@ export function labOf(topology: Topology): Lab {
   };
 }
 
+export const devicesOf = ({ master, outside, slaves }: Lab): readonly Device[] => [
+  master,
+  outside,
+  ...slaves,
+];
+
+/** The device a case's frame is sent on, or whose namespace's stack sends a datagram. */
+export function getSender(lab: Lab, { id, from }: Case): Device {
+  const sender = devicesOf(lab).find((d) => d.name === from || SOCKET + d.namespace === from);
+  if (sender === undefined) throw new RecordingError(`${id}: the topology has no ${from}`);
+  return sender;
+}
+
 const isStation = (device: Device): device is Station => device.mac !== undefined;
 
 /** The slave's id on its port; NOBODY: the device is none. */
-export const slaveId = (lab: Lab, device: string): Slave =>
-  lab.slaves.findIndex((d) => d.name === device) + 1 || NOBODY;
+export const slaveId = (lab: Lab, device: Device): Slave => lab.slaves.indexOf(device) + 1;
 
 export const slaveName = (lab: Lab, id: Slave): string => lab.slaves[id - 1]!.name;
 

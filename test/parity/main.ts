@@ -4,11 +4,12 @@
  */
 import { parseArgs } from "node:util";
 import { type Compat, compats } from "../../src/driver/settings.ts";
-import { labOf } from "./lab.ts";
+import { type Lab, labOf } from "./lab.ts";
 import { ModelEngine } from "./model.ts";
-import { RecordingError, readRecording } from "./recording.ts";
-import { replay } from "./replay.ts";
+import { type Case, RecordingError, readRecording } from "./recording.ts";
+import { type Engine, replay } from "./replay.ts";
 import { Report } from "./report.ts";
+import { isInSandbox, runInSandbox, SandboxError } from "./sandbox.ts";
 
 const USAGE = "usage: npm run parity -- [--engine model|userspace] [--compat kernel|howto] FILE";
 const ENGINES = ["model", "userspace"] as const;
@@ -27,11 +28,24 @@ async function main(args: readonly string[]): Promise<number> {
   const recording = readRecording(options.file);
   const lab = labOf(recording.topology);
   const report = new Report(lab);
-  const engine = new ModelEngine(lab, options.compat);
+  if (options.engine === "userspace" && !isInSandbox()) return runInSandbox();
+  const engine = await openEngine(options, lab, recording.cases);
   for await (const result of replay(lab, recording.cases, engine, options.compat))
     report.add(result);
+  engine.close();
   report.summarize();
   return report.isClean ? 0 : 1;
+}
+
+/** What needs a kernel is loaded only when it is asked for. */
+async function openEngine(
+  { engine, compat }: Options,
+  lab: Lab,
+  cases: readonly Case[],
+): Promise<Engine> {
+  if (engine === "model") return new ModelEngine(lab, compat);
+  const { UserspaceEngine } = await import("./userspace.ts");
+  return new UserspaceEngine(lab, cases, compat);
 }
 
 function parseOptions(args: readonly string[]): Options {
@@ -39,7 +53,8 @@ function parseOptions(args: readonly string[]): Options {
   try {
     parsed = parseWords(args);
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n${USAGE}`);
+    const [what] = (error as Error).message.split(". ");
+    throw new UsageError(`${what}; ${USAGE}`);
   }
   const [file, ...more] = parsed.positionals;
   if (file === undefined || more.length > 0) throw new UsageError(USAGE);
@@ -63,14 +78,16 @@ const parseWords = (args: readonly string[]) =>
 function oneOf<T extends string>(allowed: readonly T[], option: string, word: string): T {
   const found = allowed.find((a) => a === word);
   if (found === undefined)
-    throw new UsageError(`--${option} ${word}: expected ${allowed.join(" or ")}`);
+    throw new UsageError(`--${option} ${word}? Expected ${allowed.join(" or ")}`);
   return found;
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError) && !(error instanceof RecordingError)) throw error;
+  const isUsage = error instanceof UsageError;
+  if (!isUsage && !(error instanceof RecordingError) && !(error instanceof SandboxError))
+    throw error;
   console.error(error.message);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode = isUsage ? 2 : 1;
 }

@@ -15,7 +15,7 @@ import * as ipv4 from "../../src/wire/ipv4.ts";
 import * as ipv6 from "../../src/wire/ipv6.ts";
 import type { Limit } from "./compare.ts";
 import type { Observation } from "./expectation.ts";
-import { type Lab, MTU, slaveId, slaveName, WIRE } from "./lab.ts";
+import { getSender, type Lab, MTU, slaveId, slaveName, WIRE } from "./lab.ts";
 import type { Case } from "./recording.ts";
 import type { Engine } from "./replay.ts";
 import { routed } from "./route.ts";
@@ -47,13 +47,16 @@ export class ModelEngine implements Engine {
     this.#seen = new Map();
     this.#path.mode = modes[c.mode];
     this.#path.flag = flags[c.flag];
-    const from = slaveId(this.#lab, c.from);
-    if (c.from === this.#lab.outside.name) this.#fromWire(Frame.of(bytes));
-    else if (from !== 0) this.#path.xmit(from, Frame.of(bytes));
-    else this.#saw(WIRE, bytes); // The master itself sends past the driver.
+    const sender = getSender(this.#lab, c);
+    if (sender === this.#lab.outside) this.#fromWire(Frame.of(bytes));
+    else if (sender === this.#lab.master)
+      this.#saw(WIRE, bytes); // It sends past the driver.
+    else this.#path.xmit(slaveId(this.#lab, sender), Frame.of(bytes));
     while (this.#path.flush(Number.MAX_SAFE_INTEGER));
     return { frames: this.#seen };
   }
+
+  close(): void {}
 
   #fromWire(f: Frame): void {
     this.#path.receive(f);

@@ -26,11 +26,10 @@ export interface Sighting {
   readonly relation: Relation;
 }
 
-/** What a UDP socket got. */
+/** What a UDP socket sends, to the topology's port. */
 export interface Datagram {
-  readonly src: string;
-  readonly dst: string;
-  readonly payload: string;
+  readonly dst: Ip;
+  readonly payload: Uint8Array;
 }
 
 export interface Case {
@@ -42,13 +41,13 @@ export interface Case {
   readonly from: string;
   /** undefined: a datagram is sent. */
   readonly frame: Uint8Array | undefined;
-  readonly datagram: { readonly dst: string; readonly payload: Uint8Array } | undefined;
+  readonly datagram: Datagram | undefined;
   /** The protocol the packet socket names, where it does not name the frame's. */
   readonly protocol: number | undefined;
   /** By place. */
   readonly frames: ReadonlyMap<string, readonly Sighting[]>;
-  /** By namespace. */
-  readonly datagrams: ReadonlyMap<string, readonly Datagram[]>;
+  /** Payloads that UDP sockets got, in hexadecimal, by namespace. */
+  readonly datagrams: ReadonlyMap<string, readonly string[]>;
   /** What the sender's `send` got. */
   readonly error: string | undefined;
 }
@@ -147,12 +146,9 @@ export const SOCKET = "sock:";
 /** Behind the namespace's name in `seen`. */
 const DATAGRAMS = ".udp";
 
-function parseSent(json: unknown, where: string): { dst: string; payload: Uint8Array } {
-  const sent = object(json, where);
-  return {
-    dst: text(sent.dst, `${where}.dst`),
-    payload: hex(sent.payload, `${where}.payload`),
-  };
+function parseSent(json: unknown, where: string): Datagram {
+  const { dst, payload } = object(json, where);
+  return { dst: ip(dst, `${where}.dst`), payload: hex(payload, `${where}.payload`) };
 }
 
 function parseFrames(seen: Fields, how: Fields, id: string): Map<string, Sighting[]> {
@@ -172,19 +168,14 @@ function parseFrames(seen: Fields, how: Fields, id: string): Map<string, Sightin
 const parseRelation = (json: unknown, where: string): Relation =>
   oneOf(RELATIONS, object(json, where).rel, `${where}.rel`);
 
-function parseDatagrams(seen: Fields, id: string): Map<string, Datagram[]> {
+function parseDatagrams(seen: Fields, id: string): Map<string, string[]> {
   const places = Object.keys(seen).filter((place) => place.endsWith(DATAGRAMS));
   return new Map(
     places.map((place) => {
       const where = `${id}: seen.${place}`;
-      const got = array(seen[place], where).map((json, i) => {
-        const datagram = object(json, `${where}[${i}]`);
-        return {
-          src: text(datagram.src, `${where}[${i}].src`),
-          dst: text(datagram.dst, `${where}[${i}].dst`),
-          payload: text(datagram.payload, `${where}[${i}].payload`),
-        };
-      });
+      const got = array(seen[place], where).map((json, i) =>
+        text(object(json, `${where}[${i}]`).payload, `${where}[${i}].payload`),
+      );
       return [place.slice(0, -DATAGRAMS.length), got];
     }),
   );

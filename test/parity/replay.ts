@@ -12,6 +12,7 @@ export interface Engine {
   readonly limits: readonly Limit[];
   /** What is seen of a case; or, as a sentence, why this engine cannot tell. */
   run(c: Case): Observation | string | Promise<Observation | string>;
+  close(): void;
 }
 
 export interface Result {

@@ -1,4 +1,5 @@
 /** What a person reads of a replay: each disagreement with both sides, and counts at the end. */
+import { formatIp } from "../../src/wire/address.ts";
 import { dump } from "../../src/wire/dump.ts";
 import { Frame } from "../../src/wire/frame.ts";
 import { type Observation, recorded } from "./expectation.ts";
@@ -46,7 +47,7 @@ function describeFailure(
   seen: Observation | undefined,
 ): string {
   const expected = recorded(lab, c);
-  const sent = c.frame ? line(c.frame) : `a datagram to ${c.datagram?.dst}`;
+  const sent = c.frame ? line(c.frame) : `a datagram to ${formatIp(c.datagram!.dst)}`;
   return [
     `FAILED ${c.id}: ${c.description}`,
     `  ${c.from} sends ${sent}`,
