@@ -13,6 +13,7 @@
  * PACKET_QDISC_BYPASS must never be set: with it a frame to be segmented in software is silently lost.
  */
 import { endianness } from "node:os";
+import { checksum } from "../wire/checksum.ts";
 import { type Frame, put16 } from "../wire/frame.ts";
 import * as sys from "./sys.ts";
 
@@ -21,6 +22,7 @@ if (endianness() !== "LE") throw new Error("rings are read in the byte order of 
 /** struct virtio_net_hdr: flags, gso_type, hdr_len, gso_size, csum_start, csum_offset (little endian words). */
 export const VNET_HEADER = 10;
 const NEEDS_CSUM = 1;
+const GSO_NONE = 0;
 const SLOT = 2048;
 /** Slots of one device's ring; the kernel wants whole pages, we powers of two. */
 export const SLOTS_MIN = 128;
@@ -38,6 +40,7 @@ const PACKET_VERSION = 10;
 const PACKET_VNET_HDR = 15;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_ALLMULTI = 2;
+const SO_ERROR = 4;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
@@ -136,8 +139,6 @@ export class PacketRing {
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
   #slot = 0;
-  /** The ring's memory, or `#large` while a super-frame is looked at. */
-  #base = 0;
 
   constructor(ifindex: number, slots: number) {
     this.ifindex = ifindex;
@@ -169,7 +170,7 @@ export class PacketRing {
 
   /**
    * Moves `f` to the next frame; false when there is none. The frame is valid until `release`, which must
-   * come before the next call. `addressOf(f)` is where its vnet header lies.
+   * come before the next call.
    */
   next(f: Frame): boolean {
     for (;;) {
@@ -192,9 +193,12 @@ export class PacketRing {
     this.#slot = this.#slot + 1 === this.#slots ? 0 : this.#slot + 1;
   }
 
-  /** Address of the vnet header of the frame that `next` told. */
-  addressOf(f: Frame): number {
-    return this.#base + f.start - VNET_HEADER;
+  /**
+   * After a wake-up without frames: takes note that the device went down, or epoll would wake for it for ever.
+   * Frames come again when the device is up again.
+   */
+  clearError(): void {
+    sys.getsockopt(this.fd, sys.SOL_SOCKET, SO_ERROR, 4);
   }
 
   /** Frames that found no slot since the last call; the kernel starts counting anew. */
@@ -211,7 +215,6 @@ export class PacketRing {
     const captured = this.#words[(slot + CAPTURED) >> 2]!;
     // Longer than a slot, and the socket's queue had no room for the whole.
     if (captured !== this.#words[(slot + LENGTH) >> 2]!) return false;
-    this.#base = this.#at;
     f.set(this.#bytes, slot + this.#halves[(slot + MAC) >> 1]!, captured);
     return true;
   }
@@ -219,7 +222,6 @@ export class PacketRing {
   #readLarge(f: Frame): boolean {
     const length = Number(sys.readAt(this.fd, largeAt + TAG_ROOM, LARGEST));
     if (length < VNET_HEADER) return false;
-    this.#base = largeAt;
     f.set(large, TAG_ROOM + VNET_HEADER, length - VNET_HEADER);
     return true;
   }
@@ -228,6 +230,17 @@ export class PacketRing {
     return status & STATUS_TPID ? this.#halves[(slot + TPID) >> 1]! : ETH_P_8021Q;
   }
 }
+
+/** Address of the vnet header before a frame, for sending it from where it lies. */
+export function headerAddress(f: Frame): number {
+  let base = bases.get(f.bytes);
+  if (base === undefined) {
+    base = sys.addressOf(f.bytes);
+    bases.set(f.bytes, base);
+  }
+  return base + f.start - VNET_HEADER;
+}
+const bases = new WeakMap<Uint8Array, number>();
 
 /** Room to put a VLAN tag back before a super-frame. Slots have it by their alignment. */
 const TAG_ROOM = 4;
@@ -265,4 +278,18 @@ function addLittle16(b: Uint8Array, at: number, more: number): void {
   const sum = b[at]! + (b[at + 1]! << 8) + more;
   b[at] = sum;
   b[at + 1] = sum >> 8;
+}
+
+/** Whether the frame stands for several, still to be cut. */
+export const isSuperFrame = (f: Frame): boolean => f.bytes[f.start - VNET_HEADER + 1] !== GSO_NONE;
+
+/** Finishes the checksum that the sender's stack left to its device, for a way out that has no vnet header. */
+export function finishChecksum(f: Frame): void {
+  const vnet = f.start - VNET_HEADER;
+  const b = f.bytes;
+  if ((b[vnet]! & NEEDS_CSUM) === 0) return;
+  const start = b[vnet + 6]! + (b[vnet + 7]! << 8);
+  const field = start + b[vnet + 8]! + (b[vnet + 9]! << 8);
+  put16(f, field, checksum(f, start, f.length - start));
+  b[vnet]! &= ~NEEDS_CSUM;
 }

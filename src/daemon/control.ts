@@ -1,0 +1,82 @@
+/**
+ * What the command and the daemon say to each other: JSON over HTTP on a unix socket, version 1. Types only;
+ * `client.ts` does the talking.
+ */
+
+export type Mode = "l2" | "l3" | "l3s";
+export type Flag = "bridge" | "private" | "vepa";
+export type Compat = "kernel" | "howto";
+
+/** One slave. "Here" is the network namespace named in the request. */
+export interface LinkInfo {
+  readonly name: string;
+  readonly ifindex: number;
+  readonly netns?: string;
+  readonly here: boolean;
+  readonly master: string;
+  readonly masterIfindex: number;
+  readonly masterHere: boolean;
+  readonly mode: Mode;
+  readonly flag: Flag;
+  readonly deviceId: number;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly addresses: readonly string[];
+  readonly statistics: Readonly<Record<string, number>>;
+}
+
+/** An address that the master or another slave holds too. */
+export interface Conflict {
+  readonly address: string;
+  readonly holder: string;
+  readonly claimants: readonly string[];
+}
+
+/** A master with its slaves. */
+export interface PortInfo {
+  readonly master: string;
+  readonly ifindex: number;
+  readonly mode: Mode;
+  readonly flag: Flag;
+  readonly compat: Compat;
+  readonly engine: string;
+  readonly consumption: string;
+  readonly slaves: readonly LinkInfo[];
+  readonly conflicts: readonly Conflict[];
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+/** POST /v1/links. `netns` and `target` are paths that open to a network namespace. */
+export interface CreateLink {
+  readonly netns: string;
+  readonly master: string;
+  readonly name: string;
+  readonly mode?: Mode;
+  readonly flag?: Flag;
+  readonly target?: string;
+  readonly up?: boolean;
+  readonly mtu?: number;
+}
+
+/** PATCH /v1/links. */
+export interface ChangeLink {
+  readonly netns: string;
+  readonly name: string;
+  readonly mode?: Mode;
+  readonly flag?: Flag;
+}
+
+/** Answer to both: the slave, and the other slaves of the port whose mode or flag changed with it. */
+export interface LinkChanged {
+  readonly link: LinkInfo;
+  readonly touched: readonly string[];
+}
+
+/** Body of every answer that is not 2xx. */
+export interface ControlError {
+  readonly code: string;
+  readonly errno: number;
+  readonly message: string;
+  readonly extack?: string;
+}

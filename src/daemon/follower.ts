@@ -1,0 +1,171 @@
+/**
+ * Follows what the kernel tells of devices and addresses, whoever changed them and with what tool.
+ *
+ * One socket in the private namespace hears of every namespace that has an id there: the slaves' (their host
+ * ends give it one) and the masters'. It cannot hear of a namespace without an id: a slave that moves falls
+ * silent until its host end is looked up. When the kernel had to drop messages, everything is listed again:
+ * never trust memory where a dump can tell.
+ */
+import { type Address, dumpAddresses, parseAddress } from "../linux/netlink/address.ts";
+import { RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from "../linux/netlink/constants.ts";
+import {
+  getLink,
+  type Link,
+  parseLink,
+  RTNLGRP_IPV4_IFADDR,
+  RTNLGRP_IPV4_ROUTE,
+  RTNLGRP_IPV6_IFADDR,
+  RTNLGRP_IPV6_ROUTE,
+  RTNLGRP_LINK,
+} from "../linux/netlink/link.ts";
+import { type Event, NetlinkSocket } from "../linux/netlink/socket.ts";
+import { withNetns } from "../linux/netns.ts";
+import { watch } from "../linux/sys.ts";
+import type { Ground, LivePort } from "./live-port.ts";
+import type { Slave } from "./slave.ts";
+
+/** Bytes of events that may wait while we are busy. */
+const EVENT_BUFFER = 8 << 20;
+const OWN = -1;
+
+/** What the follower needs of the registry. */
+export interface Followed {
+  ports(): Iterable<LivePort>;
+  /** The kernel took the master away. */
+  masterGone(port: LivePort): void;
+  /** A slave's devices are gone. */
+  slaveGone(port: LivePort, slave: Slave): void;
+}
+
+export class Follower {
+  readonly #ground: Ground;
+  readonly #followed: Followed;
+  readonly #events: NetlinkSocket;
+  readonly #watch: { close(): void };
+
+  constructor(ground: Ground, followed: Followed) {
+    this.#ground = ground;
+    this.#followed = followed;
+    this.#events = withNetns(ground.privateNetns, () =>
+      NetlinkSocket.open({
+        groups: [
+          RTNLGRP_LINK,
+          RTNLGRP_IPV4_IFADDR,
+          RTNLGRP_IPV6_IFADDR,
+          RTNLGRP_IPV4_ROUTE,
+          RTNLGRP_IPV6_ROUTE,
+        ],
+        allNsid: true,
+        receiveBuffer: EVENT_BUFFER,
+      }),
+    );
+    this.#watch = watch(this.#events.fd, () => this.#read());
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#events.close();
+  }
+
+  /** Lists everything again. */
+  resync(): void {
+    const { socket } = this.#ground;
+    for (const port of [...this.#followed.ports()]) {
+      const master = getLink(socket, port.master.index, { targetNsid: port.masterNsid });
+      if (master === undefined) {
+        this.#followed.masterGone(port);
+        continue;
+      }
+      port.masterChanged(master);
+      this.#readMasterAddresses(port);
+      port.routesChanged();
+      for (const slave of [...port.slaves.values()])
+        if (getLink(socket, slave.hostIfindex) === undefined) this.#followed.slaveGone(port, slave);
+        else port.seek(slave);
+    }
+  }
+
+  #read(): void {
+    for (;;) {
+      const events = this.#events.receive();
+      if (events === undefined) return;
+      if (events === "overrun") this.resync();
+      else for (const event of events) this.#hear(event);
+    }
+  }
+
+  #hear(event: Event): void {
+    switch (event.type) {
+      case RTM_NEWLINK:
+      case RTM_DELLINK: {
+        const link = parseLink(event.payload);
+        if (link.family !== 0) return;
+        if (event.type === RTM_NEWLINK) this.#linkChanged(event.nsid, link);
+        else this.#linkGone(event.nsid, link);
+        return;
+      }
+      case RTM_NEWADDR:
+      case RTM_DELADDR:
+        this.#addressChanged(event.nsid, parseAddress(event.payload), event.type === RTM_NEWADDR);
+        return;
+      default:
+        this.#routesChanged(event.nsid);
+    }
+  }
+
+  #linkChanged(nsid: number, link: Link): void {
+    for (const port of this.#followed.ports()) {
+      if (port.masterNsid === nsid && port.master.index === link.index) port.masterChanged(link);
+      const slave = find(port, nsid, link.index);
+      if (slave !== undefined) port.slaveChanged(slave, link);
+    }
+  }
+
+  #linkGone(nsid: number, link: Link): void {
+    for (const port of [...this.#followed.ports()]) {
+      if (nsid === OWN) {
+        const slave = [...port.slaves.values()].find((one) => one.hostIfindex === link.index);
+        if (slave !== undefined) this.#followed.slaveGone(port, slave);
+        continue;
+      }
+      const slave = find(port, nsid, link.index);
+      if (slave !== undefined && this.#hasHostEnd(slave)) port.slaveMoved(slave);
+      if (port.masterNsid === nsid && port.master.index === link.index)
+        this.#followed.masterGone(port);
+    }
+  }
+
+  /** A slave that leaves a namespace may be on its way into another, or gone for good. */
+  #hasHostEnd(slave: Slave): boolean {
+    return getLink(this.#ground.socket, slave.hostIfindex) !== undefined;
+  }
+
+  #addressChanged(nsid: number, address: Address, added: boolean): void {
+    for (const port of this.#followed.ports()) {
+      const slave = find(port, nsid, address.ifindex);
+      if (slave !== undefined && added) port.addressAdded(slave, address);
+      if (slave !== undefined && !added) port.addressRemoved(slave, address);
+      if (port.masterNsid === nsid && port.master.index === address.ifindex)
+        this.#readMasterAddresses(port);
+    }
+  }
+
+  #routesChanged(nsid: number): void {
+    for (const port of this.#followed.ports()) if (port.masterNsid === nsid) port.routesChanged();
+  }
+
+  #readMasterAddresses(port: LivePort): void {
+    const addresses = dumpAddresses(this.#ground.socket, {
+      ifindex: port.master.index,
+      targetNsid: port.masterNsid,
+    });
+    port.masterAddresses(addresses.map(({ ip }) => ip));
+  }
+}
+
+/** The slave that is device `ifindex` of namespace `nsid`. */
+function find(port: LivePort, nsid: number, ifindex: number): Slave | undefined {
+  for (const slave of port.slaves.values())
+    if (slave.nsid === nsid && slave.ifindex === ifindex) return slave;
+  return undefined;
+}

@@ -1,0 +1,65 @@
+/**
+ * Where a daemon keeps what it needs: one folder per network namespace it serves, named by the namespace's
+ * inode, under /run, so that a reboot clears it.
+ *
+ *     control.sock       the control API
+ *     daemon.log         what it wrote when the command started it
+ *     netns              the private namespace with the host ends, pinned: it outlives the daemon
+ *     sysctls-N.json     what L3S changed for master N and must put back
+ */
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { createNetns, currentNetns, netnsInode, pinNetns, withNetns } from "../linux/netns.ts";
+import { SysError } from "../linux/sys.ts";
+import { setSysctl } from "../linux/sysctl.ts";
+
+export interface Places {
+  readonly dir: string;
+  readonly socket: string;
+}
+
+/** Of the daemon that serves this process's network namespace. */
+export function findPlaces(): Places {
+  const fd = currentNetns();
+  const dir = `${process.env.IPVLAN_RUN ?? "/run/ipvlan"}/${netnsInode(fd)}`;
+  closeSync(fd);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return { dir, socket: `${dir}/control.sock` };
+}
+
+/**
+ * The namespace where the host ends live and no IP stack sees the slaves' frames: the one of a former run, or a
+ * new one. The returned descriptor stays open.
+ */
+export function openPrivateNetns(places: Places): number {
+  const path = `${places.dir}/netns`;
+  return (existsSync(path) && openPinned(path)) || makePrivateNetns(path);
+}
+
+/** Undefined for a file that nothing is mounted on. */
+function openPinned(path: string): number | undefined {
+  const fd = openSync(path, "r");
+  try {
+    withNetns(fd, () => undefined);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    if (error instanceof SysError && error.code === "EINVAL") return undefined;
+    throw error;
+  }
+}
+
+function makePrivateNetns(path: string): number {
+  const fd = createNetns();
+  withNetns(fd, () => {
+    // Before any device is made: a device takes its settings over at birth.
+    for (const scope of ["default", "all"]) setSysctl(`ipv6/conf/${scope}/disable_ipv6`, 1);
+  });
+  try {
+    pinNetns(fd, path);
+  } catch (error) {
+    // Without a mount namespace of its own (`unshare -m`) a user namespace may not mount: the slaves then end with us.
+    if (!(error instanceof SysError)) throw error;
+    process.stderr.write(`cannot keep slaves beyond this daemon: ${error.message}\n`);
+  }
+  return fd;
+}

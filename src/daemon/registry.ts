@@ -1,0 +1,236 @@
+/**
+ * The ports of one host namespace and what people ask of them. Checks what the kernel would check for a real
+ * ipvlan, in its order, and refuses in its words.
+ */
+import { closeSync, openSync } from "node:fs";
+import { PortError } from "../driver/errors.ts";
+import type { Said, Settings } from "../driver/port.ts";
+import { dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
+import { assignNsid } from "../linux/netlink/nsid.ts";
+import { NetlinkSocket } from "../linux/netlink/socket.ts";
+import { withNetns } from "../linux/netns.ts";
+import { Follower } from "./follower.ts";
+import { parsePortAlias, parseSlaveAlias } from "./identity.ts";
+import { type Ground, LivePort, type NewSlave } from "./live-port.ts";
+import type { Slave } from "./slave.ts";
+
+const ARPHRD_ETHER = 1;
+const IFF_LOOPBACK = 0x8;
+/** A device with one of these on it, or that is one's port, has its receive handler taken. */
+const PORT_KINDS: readonly string[] = ["bridge", "bond", "team"];
+const UPPER_KINDS: readonly string[] = ["macvlan", "macvtap"];
+
+const DEFAULTS: Settings = { mode: "l3", flag: "bridge", compat: "howto" };
+
+/** A slave and its port. */
+export interface Found {
+  readonly port: LivePort;
+  readonly slave: Slave;
+}
+
+export interface SlaveRequest extends NewSlave, Said {
+  /** Paths that open to the namespace of the master, and of the new slave. */
+  readonly netns: string;
+  readonly target?: string | undefined;
+  readonly master: string;
+}
+
+export interface Touched extends Found {
+  /** Other slaves whose mode or flag changed with it. */
+  readonly touched: readonly Slave[];
+}
+
+export class Registry {
+  readonly #ground: Ground;
+  readonly #ports: Map<string, LivePort> = new Map();
+  readonly #follower: Follower;
+  /** Requests change devices one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(ground: Ground) {
+    this.#ground = ground;
+    this.#follower = new Follower(ground, {
+      ports: () => this.#ports.values(),
+      masterGone: (port) => void this.#inTurn(() => this.#removePort(port)),
+      slaveGone: (port, slave) => this.#slaveGone(port, slave),
+    });
+  }
+
+  get ports(): readonly LivePort[] {
+    return [...this.#ports.values()];
+  }
+
+  /** Finds ports and slaves of a former run. `netns`: the namespace this daemon serves. */
+  async adopt(netns: string): Promise<void> {
+    await this.#inTurn(async () => {
+      const links = dumpLinks(this.#ground.socket);
+      for (const link of links) await this.#adoptPort(netns, parsePortAlias(link.alias));
+      for (const link of links) {
+        const told = parseSlaveAlias(link.alias);
+        const port = told && this.ports.find((one) => one.master.index === told.masterIfindex);
+        if (told !== undefined && port !== undefined) await port.adopt(link, told.id);
+      }
+      for (const port of this.ports) if (port.slaves.size === 0) await this.#removePort(port);
+    });
+  }
+
+  addSlave(request: SlaveRequest): Promise<Touched> {
+    return this.#inTurn(async () => {
+      const [port, isNew] = await this.#portFor(request);
+      const target = openSync(request.target ?? request.netns, "r");
+      try {
+        const slave = await port.addSlave(request, target);
+        const touched = port.configure(port.port.settingsOfNewSlave(request));
+        return { port, slave, touched: touched.filter((one) => one !== slave) };
+      } catch (error) {
+        if (isNew) await this.#removePort(port);
+        throw error;
+      } finally {
+        closeSync(target);
+      }
+    });
+  }
+
+  setSlave(netns: string, name: string, said: Said): Promise<Touched> {
+    return this.#inTurn(async () => {
+      const { port, slave } = this.#get(netns, name);
+      const touched = port.configure(said);
+      return { port, slave, touched: touched.filter((one) => one !== slave) };
+    });
+  }
+
+  removeSlave(netns: string, name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { port, slave } = this.#get(netns, name);
+      port.removeSlave(slave.id);
+      await this.#removeIfEmpty(port);
+    });
+  }
+
+  setCompat(netns: string, master: string, compat: Settings["compat"]): Promise<LivePort> {
+    return this.#inTurn(async () => {
+      const port = this.#findPort(netns, findMaster(netns, master)?.index ?? 0);
+      if (port === undefined) throw new PortError("ENODEV");
+      port.setCompat(compat);
+      return port;
+    });
+  }
+
+  /** The slave of that name in a namespace. */
+  find(netns: string, name: string): Found | undefined {
+    const nsid = this.nsidOf(netns);
+    for (const port of this.#ports.values())
+      for (const slave of port.slaves.values())
+        if (slave.nsid === nsid && slave.name === name) return { port, slave };
+    return undefined;
+  }
+
+  /** A namespace's id in the private one. */
+  nsidOf(netns: string): number {
+    const fd = openSync(netns, "r");
+    try {
+      return assignNsid(this.#ground.socket, fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** `remove`: slaves go too; else their devices stay for the next daemon. */
+  async close(remove: boolean): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#follower.close();
+      for (const port of this.ports) {
+        if (remove) for (const id of [...port.slaves.keys()]) port.removeSlave(id);
+        await port.close(remove);
+      }
+    });
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(action);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #get(netns: string, name: string): Found {
+    const found = this.find(netns, name);
+    if (found === undefined) throw new PortError("ENODEV");
+    return found;
+  }
+
+  /** The port of the named master, made if there is none; and whether it was made. */
+  async #portFor(request: SlaveRequest): Promise<[LivePort, boolean]> {
+    const below = this.find(request.netns, request.master);
+    if (below !== undefined) return [below.port, false]; // a slave named as master means that slave's master
+    const master = findMaster(request.netns, request.master);
+    if (master === undefined) throw new PortError("ENODEV");
+    const port = this.#findPort(request.netns, master.index);
+    if (port !== undefined) return [port, false];
+    withNetns(request.netns, () => refuseUnfit(master));
+    const { mode = DEFAULTS.mode, flag = DEFAULTS.flag } = request;
+    return [await this.#startPort(request.netns, master, { ...DEFAULTS, mode, flag }), true];
+  }
+
+  #findPort(netns: string, ifindex: number): LivePort | undefined {
+    return this.#ports.get(keyOf(this.nsidOf(netns), ifindex));
+  }
+
+  async #startPort(netns: string, master: Link, settings: Settings): Promise<LivePort> {
+    const port = await LivePort.start(this.#ground, openSync(netns, "r"), master, settings);
+    this.#ports.set(keyOf(port.masterNsid, master.index), port);
+    this.#follower.resync();
+    return port;
+  }
+
+  async #adoptPort(
+    netns: string,
+    told: { master: string; settings: Settings } | undefined,
+  ): Promise<void> {
+    const master = told && findMaster(netns, told.master);
+    if (told !== undefined && master !== undefined)
+      await this.#startPort(netns, master, told.settings);
+  }
+
+  #slaveGone(port: LivePort, slave: Slave): void {
+    port.forget(slave);
+    void this.#inTurn(() => this.#removeIfEmpty(port));
+  }
+
+  /** The last slave takes the port. */
+  async #removeIfEmpty(port: LivePort): Promise<void> {
+    if (port.slaves.size === 0) await this.#removePort(port);
+  }
+
+  /** With its slaves: a master takes them along. */
+  async #removePort(port: LivePort): Promise<void> {
+    if (!this.#ports.delete(keyOf(port.masterNsid, port.master.index))) return;
+    for (const id of [...port.slaves.keys()]) port.removeSlave(id);
+    await port.close(true);
+  }
+}
+
+const keyOf = (nsid: number, ifindex: number): string => `${nsid}.${ifindex}`;
+
+const findMaster = (netns: string, name: string): Link | undefined =>
+  withNetns(netns, () => inSocket((socket) => getLink(socket, name)));
+
+/** Kernel: ipvlan_port_create(), netdev_rx_handler_register(). In the master's namespace. */
+function refuseUnfit(master: Link): void {
+  if ((master.flags & IFF_LOOPBACK) !== 0 || master.type !== ARPHRD_ETHER || master.kind === "vrf")
+    throw new PortError("EINVAL");
+  const taken =
+    PORT_KINDS.includes(master.slaveKind ?? "") ||
+    inSocket(dumpLinks).some(
+      (link) => UPPER_KINDS.includes(link.kind ?? "") && link.link === master.index,
+    );
+  if (taken) throw new PortError("EBUSY");
+}
+
+function inSocket<T>(section: (socket: NetlinkSocket) => T): T {
+  const socket = NetlinkSocket.open();
+  try {
+    return section(socket);
+  } finally {
+    socket.close();
+  }
+}

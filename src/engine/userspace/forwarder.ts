@@ -1,0 +1,264 @@
+/**
+ * The loop that moves frames: sleeps in epoll until a ring has some, asks the data path about each, and sends
+ * it on from the ring's own memory. One ring per slave, served round robin with a budget, so that a slave
+ * that floods overflows its own ring and nobody else's.
+ *
+ *     slave  ─veth─  host end [ring]  ─┐             ┌─ [ring] master ── wire
+ *     slave  ─veth─  host end [ring]  ─┼─ data path ─┤
+ *     slave  ─veth─  host end [ring]  ─┘             └─ [ring] pair up ── the master's own stack
+ */
+import { AddressTable } from "../../driver/address-table.ts";
+import { DataPath, type Outlets } from "../../driver/data-path.ts";
+import type { Slave } from "../../driver/decide/machine.ts";
+import * as reason from "../../driver/decide/verdict.ts";
+import { GroupTable } from "../../driver/group-table.ts";
+import { compatOf, flagOf, modeOf } from "../../driver/settings.ts";
+import { Statistics } from "../../driver/statistics.ts";
+import { withNetns } from "../../linux/netns.ts";
+import {
+  headerAddress,
+  PacketRing,
+  PacketSender,
+  receiveAllGroups,
+  SLOTS_MAX,
+  VNET_HEADER,
+} from "../../linux/packet.ts";
+import * as sys from "../../linux/sys.ts";
+import { Frame } from "../../wire/frame.ts";
+import { Egress, type Ways } from "./egress.ts";
+import { HostSockets } from "./host-sockets.ts";
+import { addHop, isMembershipReport } from "./packets.ts";
+import * as shared from "./shared.ts";
+
+/** Frames of one ring before the next ring's turn. */
+const BUDGET = 64;
+/** Copies of floods between two looks at the rings. */
+const COPIES_PER_TURN = 256;
+/** The loop looks at the stop flag this often even when nothing arrives. */
+const IDLE_MS = 500;
+
+// Keys of descriptors beside the slaves' device ids.
+const WAKE = 0;
+const MASTER = 0x10000;
+const UP = 0x10001;
+const ROUTES = 0x10002;
+
+/** How the main thread reaches the loop and the loop the main thread. */
+export interface Mailbox {
+  /** The next message; undefined when there is none now. */
+  next(): shared.ToWorker | undefined;
+  tell(message: shared.FromWorker): void;
+}
+
+export class Forwarder implements Outlets, Ways {
+  readonly #start: shared.WorkerStart;
+  readonly #mailbox: Mailbox;
+  readonly #settings: Int32Array;
+  readonly #path: DataPath;
+  readonly #slaves: (PacketRing | undefined)[] = [];
+  readonly #master: PacketRing;
+  readonly #up: PacketRing;
+  readonly #sender: PacketSender;
+  readonly #host: HostSockets;
+  readonly #egress: Egress;
+  readonly #epoll: sys.Epoll = new sys.Epoll();
+  readonly #wake: sys.EventFd;
+  readonly #frame: Frame = new Frame();
+  /** Slaves whose change of groups has been told and is not answered yet. */
+  readonly #told: Set<Slave> = new Set();
+  #packed = -1;
+
+  constructor(start: shared.WorkerStart, mailbox: Mailbox) {
+    this.#start = start;
+    this.#mailbox = mailbox;
+    this.#settings = new Int32Array(start.settings);
+    this.#path = new DataPath({
+      addresses: AddressTable.attach(start.addresses),
+      groups: new GroupTable(),
+      statistics: Statistics.attach(start.statistics),
+      outlets: this,
+      headroom: VNET_HEADER,
+    });
+    [this.#sender, this.#up] = withNetns(start.privateNetns, () => [
+      new PacketSender(),
+      new PacketRing(start.upIfindex, SLOTS_MAX),
+    ]);
+    [this.#host, this.#master, this.#egress] = withNetns(start.masterNetns, () => [
+      new HostSockets(),
+      new PacketRing(start.masterIfindex, SLOTS_MAX),
+      new Egress(this.#path, this, start.masterIfindex),
+    ]);
+    receiveAllGroups(this.#master.fd, start.masterIfindex);
+    this.#wake = new sys.EventFd(start.wake);
+    this.#epoll.add(start.wake, WAKE);
+    this.#epoll.add(this.#up.fd, UP);
+    this.#epoll.add(this.#master.fd, MASTER);
+    this.#epoll.add(this.#egress.fd, ROUTES);
+  }
+
+  /** Forwards until the stop flag is set; then closes all that it opened. */
+  run(): void {
+    let floodsWait = false;
+    while (Atomics.load(this.#settings, shared.STOP) === 0) {
+      const ready = this.#epoll.wait(floodsWait ? 0 : IDLE_MS);
+      this.#readSettings();
+      for (let i = 0; i < ready; i++) this.#serve(this.#epoll.ready(i));
+      floodsWait = this.#path.flush(COPIES_PER_TURN);
+      this.#egress.tick(performance.now());
+    }
+    this.#close();
+  }
+
+  // Where the data path and the egress send frames; 0, or the reason of a loss.
+
+  deliver(to: Slave, f: Frame): number {
+    const ring = this.#slaves[to];
+    return ring === undefined ? reason.SEND_FAILED : this.#send(ring.ifindex, f);
+  }
+  wire(f: Frame): number {
+    const sent = sys.sendAt(this.#master.fd, headerAddress(f), f.length + VNET_HEADER);
+    return sent < 0 ? reason.SEND_FAILED : 0;
+  }
+  stack(f: Frame): number {
+    return this.#settings[shared.WAY_UP] !== 0 ? this.hooks(f) : this.host(f);
+  }
+  route(f: Frame): number {
+    return this.#egress.send(f);
+  }
+  host(f: Frame): number {
+    return this.#host.send(f) ? 0 : reason.SEND_FAILED;
+  }
+  hooks(f: Frame): number {
+    return this.#send(this.#start.upIfindex, f);
+  }
+
+  #send(ifindex: number, f: Frame): number {
+    const sent = this.#sender.send(ifindex, headerAddress(f), f.length + VNET_HEADER);
+    return sent ? 0 : reason.SEND_FAILED;
+  }
+
+  #serve(key: number): void {
+    switch (key) {
+      case WAKE:
+        this.#readMailbox();
+        break;
+      case MASTER:
+        this.#drainMaster();
+        break;
+      case UP:
+        this.#drainUp();
+        break;
+      case ROUTES:
+        this.#egress.changed();
+        break;
+      default:
+        this.#drainSlave(key);
+    }
+  }
+
+  #drainSlave(from: Slave): void {
+    const f = this.#frame;
+    const ring = this.#slaves[from];
+    if (ring === undefined) return;
+    let n = 0;
+    for (; n < BUDGET && ring.next(f); n++) {
+      if (isMembershipReport(f)) this.#tellMemberships(from);
+      this.#path.xmit(from, f);
+      ring.release();
+    }
+    if (n === 0) ring.clearError();
+  }
+
+  #drainMaster(): void {
+    const f = this.#frame;
+    let n = 0;
+    for (; n < BUDGET && this.#master.next(f); n++) {
+      this.#path.receive(f);
+      this.#master.release();
+    }
+    if (n === 0) this.#master.clearError();
+  }
+
+  /** What the master's namespace has forwarded to a slave. */
+  #drainUp(): void {
+    const f = this.#frame;
+    let n = 0;
+    for (; n < BUDGET && this.#up.next(f); n++) {
+      addHop(f);
+      this.#path.input(f);
+      this.#up.release();
+    }
+    if (n === 0) this.#up.clearError();
+  }
+
+  #tellMemberships(id: Slave): void {
+    if (this.#told.has(id)) return;
+    this.#told.add(id);
+    this.#mailbox.tell({ type: "memberships", id });
+  }
+
+  #readSettings(): void {
+    const packed = Atomics.load(this.#settings, shared.PACKED);
+    this.#path.macHigh = this.#settings[shared.MAC_HIGH]!;
+    this.#path.macLow = this.#settings[shared.MAC_LOW]! >>> 0;
+    if (packed === this.#packed) return;
+    this.#packed = packed;
+    this.#path.mode = modeOf(packed);
+    this.#path.flag = flagOf(packed);
+    this.#path.compat = compatOf(packed);
+  }
+
+  #readMailbox(): void {
+    this.#wake.clear();
+    for (let m = this.#mailbox.next(); m !== undefined; m = this.#mailbox.next()) this.#obey(m);
+  }
+
+  #obey(message: shared.ToWorker): void {
+    switch (message.type) {
+      case "slave":
+        this.#open(message.id, message.ifindex, message.slots);
+        break;
+      case "gone":
+        this.#path.groups.remove(message.id);
+        this.#closeSlave(message.id);
+        break;
+      case "groups":
+        this.#told.delete(message.id);
+        if (message.macs === undefined) this.#path.groups.remove(message.id);
+        else this.#path.groups.set(message.id, message.macs);
+        break;
+      case "addresses":
+        this.#path.addresses = AddressTable.attach(message.buffer);
+    }
+  }
+
+  #open(id: Slave, ifindex: number, slots: number): void {
+    try {
+      this.#closeSlave(id);
+      const ring = withNetns(this.#start.privateNetns, () => new PacketRing(ifindex, slots));
+      this.#slaves[id] = ring;
+      this.#epoll.add(ring.fd, id);
+      this.#mailbox.tell({ type: "open", id });
+    } catch (error) {
+      this.#mailbox.tell({ type: "open", id, error: (error as Error).message });
+    }
+  }
+
+  #closeSlave(id: Slave): void {
+    this.#slaves[id]?.close();
+    this.#slaves[id] = undefined;
+  }
+
+  #close(): void {
+    for (const ring of this.#slaves) ring?.close();
+    for (const part of [
+      this.#master,
+      this.#up,
+      this.#sender,
+      this.#host,
+      this.#egress,
+      this.#epoll,
+    ])
+      part.close();
+  }
+}

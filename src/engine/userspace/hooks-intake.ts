@@ -1,0 +1,176 @@
+/**
+ * L3S: packets between the wire and the slaves pass the netfilter hooks of the master's namespace by being
+ * forwarded there, over the pair of devices that leads to the data path:
+ *
+ *     wire ── master ──▶ PREROUTING ─ FORWARD ─ POSTROUTING ──▶ up ══ pair ══ data path ── slaves
+ *     wire ── master ◀── POSTROUTING ─ FORWARD ─ PREROUTING ◀── up ══ pair ══ data path ── slaves
+ *
+ * Rules lead what comes in by the master to a table of the slaves' addresses, and what comes in by the pair to
+ * a table of the master's routes; nothing in the main table, no other device is concerned. Forwarding is
+ * switched on for the two devices only; where the master did not forward before, a rule keeps it from
+ * forwarding anything else now. What was changed is written to a file first and put back in the end, by this
+ * daemon or the next.
+ */
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  dumpRoutes,
+  type RouteSpec,
+  RT_SCOPE_LINK,
+  RT_TABLE_MAIN,
+} from "../../linux/netlink/route.ts";
+import { AF_INET } from "../../linux/sys.ts";
+import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
+import { formatIp } from "../../wire/address.ts";
+import type { Intake, Master } from "./intake.ts";
+import {
+  FAMILIES,
+  hostRoute,
+  INBOUND,
+  LAST_RULE_PRIORITY,
+  OUTBOUND,
+  OwnRouting,
+  RULE_PRIORITY,
+} from "./own-routing.ts";
+
+/** Behind every route that a person might set. */
+const LAST_METRIC = 0xffffffff;
+
+export interface HooksParts {
+  readonly master: Master;
+  /** The pair's end in the master's namespace. */
+  readonly up: { readonly name: string; readonly ifindex: number };
+  /** Runs a section in the master's namespace. */
+  readonly inside: <T>(section: () => T) => T;
+  /** Where the sysctls' former values are kept. */
+  readonly savedPath: string;
+}
+
+export class HooksIntake implements Intake {
+  readonly name = "l3s";
+  readonly #parts: HooksParts;
+  readonly #routing: OwnRouting;
+  readonly #inbound: number;
+  readonly #outbound: number;
+  /** What the outbound table holds, by its text. */
+  #routes: Map<string, RouteSpec> = new Map();
+
+  constructor(parts: HooksParts) {
+    const { master, up } = parts;
+    this.#parts = parts;
+    this.#inbound = INBOUND + master.ifindex;
+    this.#outbound = OUTBOUND + master.ifindex;
+    restoreSysctls(parts);
+    this.#routing = new OwnRouting(
+      master.socket,
+      [master.name, up.name],
+      [this.#inbound, this.#outbound],
+    );
+    const forwards = parts.inside(() => switchForwardingOn(parts));
+    for (const family of FAMILIES) this.#addRules(family, forwards);
+    this.refresh();
+  }
+
+  add(ip: Uint8Array): void {
+    this.#routing.addRoute(this.#toPair(ip));
+  }
+  remove(ip: Uint8Array): void {
+    this.#routing.deleteRoute(this.#toPair(ip));
+  }
+
+  /** The master's routes have changed: what slaves send follows them, and only them. */
+  refresh(): void {
+    const wanted = this.#masterRoutes();
+    for (const [text, route] of this.#routes)
+      if (!wanted.has(text)) this.#routing.deleteRoute(route);
+    for (const [text, route] of wanted) if (!this.#routes.has(text)) this.#routing.addRoute(route);
+    this.#routes = wanted;
+  }
+
+  close(): void {
+    this.#routing.clear();
+    restoreSysctls(this.#parts);
+  }
+
+  #addRules(family: number, forwards: boolean): void {
+    const { master, up } = this.#parts;
+    const rule = { family, priority: RULE_PRIORITY };
+    const last = { family, priority: LAST_RULE_PRIORITY, action: "blackhole" as const };
+    this.#routing.addRule({ ...rule, iif: master.name, table: this.#inbound });
+    this.#routing.addRule({ ...rule, iif: up.name, table: this.#outbound });
+    this.#routing.addRule({ ...last, iif: up.name });
+    if (!forwards) this.#routing.addRule({ ...last, iif: master.name });
+  }
+
+  #toPair(ip: Uint8Array): RouteSpec {
+    return {
+      ...hostRoute(ip),
+      table: this.#inbound,
+      oif: this.#parts.up.ifindex,
+      type: "unicast",
+      scope: RT_SCOPE_LINK,
+    };
+  }
+
+  /** As Linux's driver routes: the master is the output device; without a route IPv4 is on its link. */
+  #masterRoutes(): Map<string, RouteSpec> {
+    const { master } = this.#parts;
+    const routes = new Map<string, RouteSpec>();
+    for (const family of FAMILIES)
+      for (const route of dumpRoutes(master.socket, {
+        family,
+        table: RT_TABLE_MAIN,
+        oif: master.ifindex,
+      })) {
+        const copy = { ...route, table: this.#outbound };
+        routes.set(textOf(copy), copy);
+      }
+    const onLink: RouteSpec = {
+      family: AF_INET,
+      prefixLength: 0,
+      table: this.#outbound,
+      oif: master.ifindex,
+      type: "unicast",
+      scope: RT_SCOPE_LINK,
+      priority: LAST_METRIC,
+    };
+    return routes.set(textOf(onLink), onLink);
+  }
+}
+
+const textOf = (route: RouteSpec): string =>
+  [
+    route.family,
+    route.dst && formatIp(route.dst),
+    route.prefixLength,
+    route.gateway && formatIp(route.gateway),
+    route.priority,
+    route.type,
+  ].join(" ");
+
+type Sysctl = readonly [name: string, value: string];
+
+/** Whether the master forwarded before. */
+function switchForwardingOn(parts: HooksParts): boolean {
+  const { master, up } = parts;
+  const devices = [master.name, up.name];
+  const wanted: Sysctl[] = devices.map((name) => [`ipv4/conf/${name}/forwarding`, "1"]);
+  const own = devices.map((name): Sysctl => [`ipv6/conf/${name}/force_forwarding`, "1"]);
+  if (findSysctl(own[0]![0]) !== undefined) wanted.push(...own);
+  // Before Linux 6.17 IPv6 forwards on all devices or none, and forwarding ends the taking of router
+  // advertisements, unless the device is told to take them all the same.
+  else if (findSysctl("ipv6/conf/all/forwarding") !== undefined)
+    wanted.push([`ipv6/conf/${master.name}/accept_ra`, "2"], ["ipv6/conf/all/forwarding", "1"]);
+  const before = wanted.map(([name]): Sysctl => [name, findSysctl(name) ?? "0"]);
+  writeFileSync(parts.savedPath, JSON.stringify(before), { mode: 0o600 });
+  for (const [name, value] of wanted) setSysctl(name, value);
+  return before[0]![1] === "1";
+}
+
+function restoreSysctls(parts: HooksParts): void {
+  if (!existsSync(parts.savedPath)) return;
+  const saved = JSON.parse(readFileSync(parts.savedPath, "utf8")) as Sysctl[];
+  parts.inside(() => {
+    for (const [name, value] of saved) if (findSysctl(name) !== undefined) setSysctl(name, value);
+  });
+  rmSync(parts.savedPath);
+}

@@ -1,0 +1,85 @@
+/**
+ * Rules and routes of our own in the master's namespace: tables nobody else uses, rules that concern only
+ * what comes in by our devices. All of it can be found again by those marks, so that `clear` also removes
+ * what a killed daemon left.
+ */
+import { addRoute, deleteRoute, dumpRoutes, type RouteSpec } from "../../linux/netlink/route.ts";
+import {
+  addRule,
+  deleteRule,
+  dumpRules,
+  type Rule,
+  type RuleSpec,
+} from "../../linux/netlink/rule.ts";
+import { NetlinkError, type NetlinkSocket } from "../../linux/netlink/socket.ts";
+import { AF_INET, AF_INET6 } from "../../linux/sys.ts";
+
+/** Behind the local table and before the rules that people write, which count down from 32766: ip-rule(8). */
+export const RULE_PRIORITY = 100;
+/** Looked at when the rule before it found nothing. */
+export const LAST_RULE_PRIORITY = 101;
+
+// Tables: one of these numbers plus the master's ifindex.
+export const BLACKHOLES = 770_000_000;
+export const INBOUND = 771_000_000;
+export const OUTBOUND = 772_000_000;
+
+export const FAMILIES: readonly number[] = [AF_INET, AF_INET6];
+
+/** Of one address. */
+export const hostRoute = (ip: Uint8Array): Pick<RouteSpec, "family" | "dst" | "prefixLength"> => ({
+  family: ip.length === 4 ? AF_INET : AF_INET6,
+  dst: ip,
+  prefixLength: ip.length * 8,
+});
+
+export class OwnRouting {
+  readonly #socket: NetlinkSocket;
+  readonly #devices: readonly string[];
+  readonly #tables: readonly number[];
+
+  /** `devices`: those whose incoming packets the rules are about. What is there of a former run is removed. */
+  constructor(socket: NetlinkSocket, devices: readonly string[], tables: readonly number[]) {
+    this.#socket = socket;
+    this.#devices = devices;
+    this.#tables = tables;
+    this.clear();
+  }
+
+  addRule(rule: RuleSpec): void {
+    addRule(this.#socket, rule);
+  }
+  addRoute(route: RouteSpec): void {
+    unless("EEXIST", () => addRoute(this.#socket, route));
+  }
+  deleteRoute(route: RouteSpec): void {
+    unless("ESRCH", () => deleteRoute(this.#socket, route));
+  }
+
+  clear(): void {
+    for (const family of FAMILIES) {
+      for (const rule of dumpRules(this.#socket, { family }))
+        if (this.#isOurs(rule)) unless("ENOENT", () => deleteRule(this.#socket, rule));
+      for (const table of this.#tables)
+        for (const route of dumpRoutes(this.#socket, { family, table })) this.deleteRoute(route);
+    }
+  }
+
+  #isOurs(rule: Rule): rule is Rule & RuleSpec {
+    return (
+      rule.action !== undefined &&
+      (rule.priority === RULE_PRIORITY || rule.priority === LAST_RULE_PRIORITY) &&
+      rule.iif !== undefined &&
+      this.#devices.includes(rule.iif)
+    );
+  }
+}
+
+/** Does what may be done, or undone, already. */
+function unless(code: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== code) throw error;
+  }
+}
