@@ -1,0 +1,225 @@
+/**
+ * The IPVLAN HOWTO's example, run as it stands there: two namespaces on one host, in a sandbox that has a
+ * LAN beyond the host's eth0. Every end then pings every other, and the account tells whether each ping did what
+ * mode and flag promise.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type Flag, flags, type Mode, modes } from "../src/driver/settings.ts";
+import { columnOf, isAsPromised, type Outcome, pingAll } from "./connectivity.ts";
+import { ADDRESS, BIN, buildLan, PREFIX, routeLan, shell, waitForAddresses } from "./lab.ts";
+import { drawMatrix, drawTopology } from "./picture.ts";
+import { enterSandbox, insideSandbox, pidOutside, sandboxRefusal } from "./sandbox.ts";
+import { bold, cyan, dim, green, red } from "./terminal.ts";
+
+const USAGE = `npm start [ -- OPTIONS ]: the IPVLAN HOWTO's example on this machine, in a sandbox of its own
+
+  --mode l2 | l3 | l3s                mode of the port (l2)
+  --flag bridge | private | vepa      flag of the port (bridge)
+  --keep                              leave it up to look around; Ctrl-C ends it
+  --help                              this text`;
+
+/** Words of a person that mean nothing here: said in one line. */
+class UsageError extends Error {}
+
+interface Options {
+  readonly mode: Mode;
+  readonly flag: Flag;
+  readonly keep: boolean;
+  readonly help: boolean;
+}
+
+/** The program; its exit status. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseOptions(args);
+    if (options.help) {
+      console.log(USAGE);
+      return 0;
+    }
+    if (insideSandbox()) return await runExample(options);
+    const refusal = sandboxRefusal();
+    if (refusal !== undefined) throw new UsageError(refusal);
+    return await enterSandbox(import.meta.url, args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    return 1;
+  }
+}
+
+export function parseOptions(args: readonly string[]): Options {
+  const { mode, flag, keep, help } = readWords(args);
+  return { mode: oneOf("--mode", mode, modes), flag: oneOf("--flag", flag, flags), keep, help };
+}
+
+function readWords(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        mode: { type: "string", default: "l2" },
+        flag: { type: "string", default: "bridge" },
+        keep: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values as { mode: string; flag: string; keep: boolean; help: boolean };
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split(". ")[0]}. Try --help`);
+  }
+}
+
+function oneOf<Word extends string>(
+  option: string,
+  word: string,
+  known: Readonly<Record<Word, number>>,
+): Word {
+  const words = Object.keys(known) as Word[];
+  const found = words.find((one) => one === word);
+  if (found === undefined)
+    throw new UsageError(`${option} "${word}"? Expected ${words.join(", ")}. Try --help`);
+  return found;
+}
+
+/** Aborted by Ctrl-C and by a polite end. */
+function endOfRun(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => controller.abort());
+  return controller.signal;
+}
+
+async function runExample(options: Options): Promise<number> {
+  const ended = endOfRun();
+  try {
+    return await Promise.race([example(options, ended), untilAborted(ended)]);
+  } catch (error) {
+    if (ended.aborted) return INTERRUPTED;
+    console.error(red(tellFailure(error)));
+    return 1;
+  } finally {
+    await shell("host", "ipvlan daemon stop --remove").catch(() => undefined);
+  }
+}
+
+/** As a shell tells of a program that SIGINT ended. */
+const INTERRUPTED = 130;
+
+const untilAborted = (signal: AbortSignal): Promise<number> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(INTERRUPTED)));
+
+/** What a line of shell said is enough; what else went wrong is our fault and needs the stack. */
+function tellFailure(error: unknown): string {
+  const { stderr, stack } = error as { stderr?: string; stack?: string };
+  return stderr?.trimEnd() || stack || String(error);
+}
+
+async function example(options: Options, ended: AbortSignal): Promise<number> {
+  const start = performance.now();
+  console.log(
+    `\n  ${bold("The IPVLAN HOWTO's example")}, mode ${options.mode}, flag ${options.flag}\n`,
+  );
+  await buildLan();
+  for (const step of script(options)) await runStep(step);
+  await routeLan(options.mode !== "l2");
+  await waitForAddresses(["ns0", "ns1"]);
+  const outcomes = await pingAll(columnOf(variantOf(options.mode), options.mode, options.flag));
+  console.log(drawTopology(options.mode, options.flag));
+  console.log(drawMatrix(outcomes));
+  console.log(await account(options, outcomes, performance.now() - start));
+  if (options.keep) await keep(ended);
+  return outcomes.every(isAsPromised) ? 0 : 1;
+}
+
+/** In L3 nobody answers for a slave's address on the wire, so the LAN needs routes (§ "Operating modes"). */
+const variantOf = (mode: Mode) => (mode === "l2" ? "plain" : "routed");
+
+interface Step {
+  readonly where: "host" | "ns0" | "ns1";
+  readonly line: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** The HOWTO's lines; those for IPv6 behind them are ours. */
+export function script({ mode, flag }: Pick<Options, "mode" | "flag">): Step[] {
+  const type = `type ipvlan mode ${mode}${flag === "bridge" ? "" : ` ${flag}`}`;
+  const host = [
+    "ip netns add ns0; ip netns add ns1",
+    `ip link add link eth0 ipvl0 ${type}`,
+    `ip link add link eth0 ipvl1 ${type}`,
+    "ip link set dev ipvl0 netns ns0",
+    "ip link set dev ipvl1 netns ns1",
+  ];
+  return [
+    ...host.map((line) => ({ where: "host" as const, line })),
+    ...inside("ns0", "ipvl0"),
+    ...inside("ns1", "ipvl1"),
+  ];
+}
+
+function inside(where: "ns0" | "ns1", device: string): Step[] {
+  const { v4, v6 } = ADDRESS[where];
+  const env = {
+    IPADDR: `${v4}/${PREFIX.v4}`,
+    IP6ADDR: `${v6}/${PREFIX.v6}`,
+    ROUTER: ADDRESS.lan.v4,
+    ROUTER6: ADDRESS.lan.v6,
+  };
+  const lines = [
+    `ip link set dev ${device} up`,
+    "ip link set dev lo up",
+    "ip -4 addr add 127.0.0.1 dev lo",
+    `ip -4 addr add $IPADDR dev ${device}`,
+    `ip -4 route add default via $ROUTER dev ${device}`,
+    `ip -6 addr add $IP6ADDR dev ${device}`,
+    `ip -6 route add default via $ROUTER6 dev ${device}`,
+  ];
+  return lines.map((line) => ({ where, line, env }));
+}
+
+async function runStep({ where, line, env }: Step): Promise<void> {
+  console.log(`  ${cyan(where.padStart(4))} ${dim("#")} ${line}${tellVariable(line, env)}`);
+  const said = await shell(where, line, env);
+  if (said !== "") console.log(dim(said.trimEnd().replaceAll(/^/gm, "         ")));
+}
+
+/** The value of the variable in a line, as a comment behind it. */
+function tellVariable(line: string, env: NodeJS.ProcessEnv = {}): string {
+  const name = /\$(\w+)/.exec(line)?.[1];
+  return name === undefined ? "" : dim(`     # ${env[name]}`);
+}
+
+interface PortShown {
+  readonly engine: string;
+  readonly consumption: string;
+}
+
+async function account(
+  { mode, flag }: Options,
+  outcomes: readonly Outcome[],
+  tookMs: number,
+): Promise<string> {
+  const [port] = JSON.parse(await shell("host", "ipvlan port show -j")) as PortShown[];
+  const right = outcomes.filter(isAsPromised).length;
+  const verdict = `${right} of ${outcomes.length} pings did what ${mode} ${flag} promises`;
+  return `
+  ${right === outcomes.length ? green(verdict) : red(verdict)}
+  engine: ${port?.engine}
+  slaves' frames are kept from the master's own stack by: ${port?.consumption}
+  took ${(tookMs / 1000).toFixed(1)} s, and nothing of this machine's own network was touched
+`;
+}
+
+async function keep(ended: AbortSignal): Promise<void> {
+  const pid = pidOutside();
+  console.log(`  Still up. Look around:   nsenter -t ${pid} -a env PATH=${BIN}:$PATH sh
+  then for instance:       ip link show type ipvlan; ip netns exec ns0 ip addr; ipvlan status
+  End it:                  Ctrl-C here, or kill ${pid}
+`);
+  // A pending timer keeps the program alive; nothing else may.
+  await sleep(2 ** 31 - 1, undefined, { signal: ended });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,115 @@
+/**
+ * The network around the HOWTO's example, made in a sandbox: the host is the sandbox itself, beyond its eth0
+ * lies a LAN with a router.
+ *
+ *     lan: w0   02:00:00:00:00:01  10.0.0.1/24   fd00::1/64     (a namespace)
+ *      |  veth
+ *     host: eth0 02:00:00:00:00:02  10.0.0.2/24   fd00::2/64
+ *      |-- ns0: ipvl0               10.0.0.10/24  fd00::10/64    (made by whoever uses this)
+ *      `-- ns1: ipvl1               10.0.0.11/24  fd00::11/64
+ */
+import { execFile } from "node:child_process";
+import { accessSync, chmodSync, constants, mkdirSync, symlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { insideSandbox } from "./sandbox.ts";
+
+const run = promisify(execFile);
+
+export type End = "lan" | "host" | "ns0" | "ns1";
+export const ENDS: readonly End[] = ["lan", "host", "ns0", "ns1"];
+export type Family = "v4" | "v6";
+export const FAMILIES: readonly Family[] = ["v4", "v6"];
+
+export const ADDRESS: Readonly<Record<End, Readonly<Record<Family, string>>>> = {
+  lan: { v4: "10.0.0.1", v6: "fd00::1" },
+  host: { v4: "10.0.0.2", v6: "fd00::2" },
+  ns0: { v4: "10.0.0.10", v6: "fd00::10" },
+  ns1: { v4: "10.0.0.11", v6: "fd00::11" },
+};
+export const PREFIX: Readonly<Record<Family, number>> = { v4: 24, v6: 64 };
+
+/** Where our command is called `ip`. */
+export const BIN = "/run/howto/bin";
+const COMMAND = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
+
+/** As `withNetns` takes it. */
+export const netnsOf = (end: string): string => (end === "host" ? "/proc/self/ns/net" : end);
+
+/** Administrators' programs are not on everybody's PATH. */
+const SYSTEM_PATH = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
+/** Our command takes the place of the system's `ip`. */
+const PATH = `${BIN}:${SYSTEM_PATH}`;
+
+/**
+ * Runs a line of shell at one of the ends and gives its output; `ip` is our command there. A line that fails
+ * throws what it said.
+ */
+export async function shell(
+  end: string,
+  line: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const enter = end === "host" ? [] : ["nsenter", `--net=/run/netns/${end}`];
+  const [program, ...args] = [...enter, "sh", "-ec", line];
+  const options = { env: { ...process.env, PATH, ...env }, maxBuffer: 1 << 26 };
+  const { stdout, stderr } = await run(program!, args, options);
+  return stdout + stderr;
+}
+
+/** The host with its master, and the LAN. Only in a sandbox: it is the sandbox's own network that gets an eth0. */
+export async function buildLan(): Promise<void> {
+  if (!insideSandbox()) throw new Error("a lab is built in a sandbox only");
+  linkCommand();
+  await shell(
+    "host",
+    `ip netns add lan
+     ip link add eth0 address 02:00:00:00:00:02 type veth peer name w0 address 02:00:00:00:00:01 netns lan
+     ip addr add 10.0.0.2/24 dev eth0
+     ip addr add fd00::2/64 dev eth0 nodad
+     ip link set eth0 up
+     ip -n lan addr add 10.0.0.1/24 dev w0
+     ip -n lan addr add fd00::1/64 dev w0 nodad
+     ip -n lan link set lo up
+     ip -n lan link set w0 up`,
+    { PATH: SYSTEM_PATH },
+  );
+}
+
+/** Whether the LAN reaches the slaves' addresses through the master's, as modes without neighbour resolution need it. */
+export async function routeLan(isRouted: boolean): Promise<void> {
+  const verb = isRouted ? "replace" : "del";
+  for (const end of ["ns0", "ns1"] as const) {
+    await shell("lan", `ip route ${verb} ${ADDRESS[end].v4}/32 via ${ADDRESS.host.v4}`);
+    await shell("lan", `ip -6 route ${verb} ${ADDRESS[end].v6}/128 via ${ADDRESS.host.v6}`);
+  }
+}
+
+/** Waits until no IPv6 address of the slaves is under duplicate detection any more; before that they do not answer. */
+export async function waitForAddresses(ends: readonly End[]): Promise<void> {
+  for (const end of ends) {
+    const deadline = performance.now() + DAD_MS;
+    while ((await shell(end, "ip -6 addr show tentative")) !== "" && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+/** A random delay of up to a second, then a probe of one. RFC 4862 §5.4. */
+const DAD_MS = 4000;
+
+function linkCommand(): void {
+  makeExecutable(COMMAND);
+  mkdirSync(BIN, { recursive: true });
+  symlinkSync(COMMAND, `${BIN}/ip`);
+  symlinkSync(COMMAND, `${BIN}/ipvlan`);
+  // Programs by `#!/usr/bin/env node` shall find the Node that runs us.
+  symlinkSync(process.execPath, `${BIN}/node`);
+}
+
+/** The compiler leaves programs without their permission to run. */
+function makeExecutable(path: string): void {
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    chmodSync(path, 0o755);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * `npm test [-- PATH…]`: makes this machine ready and runs every test, or those below the paths (`src/wire`).
+ * Tests of pure code run side by side; those that make namespaces and devices one after the other, since
+ * they wait for time to pass. One report, one set of totals at its end.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { compose, Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { build, checkNode, finishWith, installPackages, installTools, root } from "./setup.mjs";
+
+/** By the program that tests call. */
+const TOOLS = {
+  ip: "iproute2",
+  nft: "nftables",
+  ping: "iputils-ping",
+  arping: "iputils-arping",
+  tshark: "tshark",
+  conntrack: "conntrack",
+  ethtool: "ethtool",
+  iperf3: "iperf3",
+  tcpdump: "tcpdump",
+};
+const PURE = ["src/wire/", "src/driver/", "src/cli/"];
+/** Of one file; the longest takes a minute. */
+const TIMEOUT_MS = 300_000;
+
+await finishWith(async () => {
+  checkNode();
+  const missing = installTools(TOOLS);
+  if (missing.length > 0)
+    console.log(`Not installed, tests that need them are skipped: ${missing.join(" ")}`);
+  installPackages();
+  build();
+  return test(process.argv.slice(2));
+});
+
+async function test(paths) {
+  const files = testFiles(paths);
+  const pure = files.filter((file) => PURE.some((folder) => file.startsWith(folder)));
+  const others = files.filter((file) => !pure.includes(file));
+  // Read by the processes of the tests.
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`.trim();
+  const totals = new Totals();
+  const events = Readable.from(
+    (async function* () {
+      if (pure.length > 0) yield* totals.withhold(runFiles(pure, true));
+      if (others.length > 0) yield* totals.withhold(runFiles(others, false));
+      yield* totals.events();
+    })(),
+  );
+  const report = compose(events, new spec());
+  report.pipe(process.stdout);
+  await finished(report, { writable: false });
+  return totals.failed || files.length === 0 ? 1 : 0;
+}
+
+function testFiles(paths) {
+  return readdirSync(join(root, "dist"), { recursive: true })
+    .filter((file) => file.endsWith(".test.js"))
+    .filter((file) => paths.length === 0 || paths.some((path) => file.startsWith(path)))
+    .sort();
+}
+
+const runFiles = (files, concurrency) =>
+  run({ files: files.map((file) => join(root, "dist", file)), concurrency, timeout: TIMEOUT_MS });
+
+/** The runner's totals, which come once for each run: kept back, and told as one. */
+class Totals {
+  failed = false;
+  #counts = new Map();
+
+  async *withhold(events) {
+    for await (const event of events) {
+      const total = event.type === "test:diagnostic" && TOTAL.exec(event.data.message);
+      if (event.type === "test:fail" && event.data.todo === undefined) this.failed = true;
+      if (total && event.data.nesting === 0) this.#add(total[1], Number(total[2]));
+      else if (event.type !== "test:summary") yield event;
+    }
+  }
+
+  *events() {
+    for (const [name, count] of this.#counts)
+      yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${count}` } };
+  }
+
+  #add(name, count) {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
+  }
+}
+
+const TOTAL = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
