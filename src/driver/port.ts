@@ -95,7 +95,7 @@ export class Port {
   /** A new slave, down; or one of before a restart, whose id is known. */
   addSlave(id: Slave = this.#nextId()): Slave {
     if (this.#slaves.has(id)) throw new PortError("EEXIST");
-    if (!(id >= 1 && id <= SLAVES_MAX)) throw new PortError("EINVAL");
+    if (!Number.isInteger(id) || id < 1 || id > SLAVES_MAX) throw new PortError("EINVAL");
     this.#lastId = id;
     this.#slaves.set(id, false);
     return id;
