@@ -1,0 +1,166 @@
+/**
+ * The command's end of the control socket: HTTP with JSON, nothing but node:http, because the time a command
+ * takes is mostly the time it takes to load.
+ *
+ * A daemon serves the masters of one network namespace and listens in a directory named by that namespace's
+ * inode. Its slaves may live anywhere; so who looks for a slave asks every daemon.
+ */
+import { readdirSync, statSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import type {
+  ChangeLink,
+  Compat,
+  ControlError,
+  CreateLink,
+  LinkChanged,
+  LinkInfo,
+  PortInfo,
+} from "../daemon/control.ts";
+
+/** The daemon understood and said no. */
+export class ControlFailure extends Error {
+  override readonly name = "ControlFailure";
+  readonly code: string;
+  readonly extack: string | undefined;
+
+  constructor(error: ControlError) {
+    super(error.message);
+    this.code = error.code;
+    this.extack = error.extack;
+  }
+}
+
+/** Nobody listens, or we may not talk to who does. */
+export class NoDaemonError extends Error {
+  override readonly name = "NoDaemonError";
+}
+
+const ANSWER_TIMEOUT_MS = 30_000;
+const UNREACHABLE = new Set(["ENOENT", "ECONNREFUSED", "EACCES", "EPERM", "ENOTDIR"]);
+
+export class Client {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  createLink(link: CreateLink): Promise<LinkChanged> {
+    return this.#ask("POST", "/v1/links", link);
+  }
+
+  changeLink(link: ChangeLink): Promise<LinkChanged> {
+    return this.#ask("PATCH", "/v1/links", link);
+  }
+
+  deleteLink(netns: string, name: string): Promise<void> {
+    return this.#ask("DELETE", "/v1/links", { netns, name });
+  }
+
+  /** All slaves that the daemon knows, seen from a namespace. */
+  async links(netns: string): Promise<LinkInfo[]> {
+    const path = `/v1/links?netns=${encodeURIComponent(netns)}`;
+    return (await this.#ask<{ links: LinkInfo[] }>("GET", path)).links;
+  }
+
+  async ports(netns: string): Promise<PortInfo[]> {
+    const path = `/v1/ports?netns=${encodeURIComponent(netns)}`;
+    return (await this.#ask<{ ports: PortInfo[] }>("GET", path)).ports;
+  }
+
+  async changePort(netns: string, master: string, compat: Compat): Promise<void> {
+    await this.#ask("PATCH", "/v1/ports", { netns, master, compat });
+  }
+
+  stop(netns: string, remove: boolean): Promise<void> {
+    return this.#ask("POST", "/v1/stop", { netns, remove });
+  }
+
+  #ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+    const text = body === undefined ? "" : JSON.stringify(body);
+    const headers = body === undefined ? {} : jsonHeaders(text);
+    return new Promise((resolve, reject) => {
+      const socketPath = this.#socketPath;
+      const asked = request({ socketPath, method, path, headers, agent: false });
+      asked.setTimeout(ANSWER_TIMEOUT_MS, () => asked.destroy(new Error("it does not answer")));
+      asked.on("error", (error) => reject(asReachable(error)));
+      asked.on("response", (response) => readAnswer<Answer>(response).then(resolve, reject));
+      asked.end(text);
+    });
+  }
+}
+
+const jsonHeaders = (text: string): Record<string, string | number> => ({
+  "content-type": "application/json",
+  "content-length": Buffer.byteLength(text),
+});
+
+function asReachable(error: NodeJS.ErrnoException): Error {
+  return UNREACHABLE.has(error.code ?? "") ? new NoDaemonError(error.message) : error;
+}
+
+async function readAnswer<Answer>(response: IncomingMessage): Promise<Answer> {
+  response.setEncoding("utf8");
+  let text = "";
+  for await (const piece of response) text += piece;
+  const status = response.statusCode ?? 0;
+  const answer = text === "" ? {} : JSON.parse(text);
+  if (status < 300) return answer as Answer;
+  const { error } = answer as { error?: ControlError };
+  if (typeof error?.code === "string") throw new ControlFailure(error);
+  throw new Error(`it answered ${status}`);
+}
+
+/** Where daemons listen. */
+export const runDirectory = (): string => process.env.IPVLAN_RUN ?? "/run/ipvlan";
+
+const SOCKET = "control.sock";
+
+/** The directory of the daemon for a namespace, given as a path that opens to it. */
+export const daemonDirectory = (netns: string): string =>
+  join(runDirectory(), String(statSync(netns).ino));
+
+export const clientIn = (directory: string): Client => new Client(join(directory, SOCKET));
+
+export const clientOf = (netns: string): Client => clientIn(daemonDirectory(netns));
+
+/** A slave, and the daemon it belongs to. */
+export interface Home {
+  readonly client: Client;
+  readonly link: LinkInfo;
+}
+
+/** The slaves that live in a namespace, wherever their masters are. */
+export async function slavesIn(netns: string): Promise<Home[]> {
+  const clients = daemonDirectories().map(clientIn);
+  const homes = await Promise.all(clients.map((client) => homesOf(client, netns)));
+  return homes.flat().filter((home) => home.link.here);
+}
+
+export async function findSlave(netns: string, name: string): Promise<Home | undefined> {
+  return (await slavesIn(netns)).find((home) => home.link.name === name);
+}
+
+async function homesOf(client: Client, netns: string): Promise<Home[]> {
+  const links = await withDaemon(client.links(netns));
+  return (links ?? []).map((link) => ({ client, link })); // a daemon that is gone leaves its directory
+}
+
+function daemonDirectories(): string[] {
+  try {
+    return readdirSync(runDirectory()).map((name) => join(runDirectory(), name));
+  } catch {
+    return []; // nobody has ever listened here, or we may not know
+  }
+}
+
+/** None: there was no daemon to ask. */
+export async function withDaemon<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof NoDaemonError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,209 @@
+/** Whole lines: ours or the system's, and our refusals, against what Linux with iproute2 was recorded to do. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+import fc from "fast-check";
+import { parseCommand } from "./command.ts";
+import { UsageError } from "./errors.ts";
+
+const parse = (line: string, calledAs = "ipvlan") => parseCommand(line.split(" "), calledAs);
+
+function requestOf(line: string): object {
+  const command = parse(line);
+  assert.equal(command.to, "daemon", line);
+  return command.to === "daemon" ? command.request : {};
+}
+
+function refusalOf(line: string): { message: string; status: number } {
+  try {
+    parse(line);
+  } catch (error) {
+    assert.ok(error instanceof UsageError);
+    return { message: `${error.message}\n`, status: error.status };
+  }
+  return assert.fail(`${line}: not refused`);
+}
+
+interface Step {
+  readonly cmd?: string;
+  readonly rc: number;
+  readonly err?: string;
+}
+
+const recording = new URL("../../../test/kernel/control.json", import.meta.url);
+const { cases } = JSON.parse(readFileSync(recording, "utf8")) as { cases: { steps: Step[] }[] };
+const recorded = cases
+  .flatMap((one) => one.steps)
+  .flatMap(({ cmd, rc, err }) =>
+    cmd?.startsWith("ip ") ? [{ line: cmd.slice("ip ".length), rc, err: err ?? "" }] : [],
+  );
+
+const isOnIpvlan = (line: string): boolean => /^link (add|set) .*type ipvlan\b/.test(line);
+
+test("recorded: every refusal of iproute2 itself has the same text and status here", () => {
+  const refused = recorded.filter(
+    ({ line, rc, err }) => isOnIpvlan(line) && rc !== 0 && rc !== 2 && !err.includes("Cannot find"),
+  );
+  assert.ok(refused.length >= 10);
+  for (const { line, rc, err } of refused) {
+    assert.deepEqual(refusalOf(line), { message: err, status: rc }, line);
+  }
+});
+
+test("recorded: every line about ipvlan that reached the kernel becomes a request", () => {
+  const sent = recorded.filter(({ line, rc }) => isOnIpvlan(line) && (rc === 0 || rc === 2));
+  assert.ok(sent.length >= 100);
+  for (const { line, err, rc } of sent) {
+    if (!/ link \S+ /.test(line) && line.startsWith("link add")) {
+      assert.deepEqual(refusalOf(line), { message: err, status: rc }, line);
+    } else {
+      assert.equal((requestOf(line) as { verb: string }).verb, line.split(" ")[1], line);
+    }
+  }
+});
+
+test("recorded: all other lines are the system's, but for deleting, showing and the MAC", () => {
+  const others = recorded.filter(({ line }) => !isOnIpvlan(line));
+  assert.ok(others.length >= 100);
+  for (const { line } of others) {
+    const isLooked = /^(-\S+ )*link( show.*| del .*| set \S+ address .*)?$/.test(line);
+    assert.equal(parse(line).to, isLooked ? "daemon" : "system", line);
+  }
+});
+
+test("the HOWTO's four lines", () => {
+  const add = (settings: object) => ({ verb: "add", master: "eth0", up: false, ...settings });
+  assert.deepEqual(
+    requestOf("link add link eth0 name ipvl0 type ipvlan"),
+    add({ name: "ipvl0" }), // what is not said is the daemon's to decide
+  );
+  assert.deepEqual(
+    requestOf("link add link eth0 name ipvl0 type ipvlan mode l2 bridge"),
+    add({ name: "ipvl0", mode: "l2", flag: "bridge" }),
+  );
+  assert.deepEqual(
+    requestOf("link add link eth0 name ipvlan type ipvlan mode l2 private"),
+    add({ name: "ipvlan", mode: "l2", flag: "private" }),
+  );
+  assert.deepEqual(
+    requestOf("link add link eth0 name ipvlan type ipvlan mode l2 vepa"),
+    add({ name: "ipvlan", mode: "l2", flag: "vepa" }),
+  );
+});
+
+test("words stand in any order and may be shortened where iproute2 shortens them", () => {
+  const whole = requestOf(
+    "link add link eth0 name ipvl0 up mtu 1400 netns ns0 type ipvlan mode l3s",
+  );
+  for (const line of [
+    "link add ipvl0 link eth0 netns ns0 mtu 1400 up type ipvlan mode l3s",
+    "l a l eth0 dev ipvl0 mtu 1400 netns ns0 up ty ipvlan m l3s",
+    "-n ns1 li ad mtu 1400 up name ipvl0 netns ns0 lin eth0 type ipvlan mode l2 mod l3s",
+    "link add link lo link eth0 address 02:00:00:00:00:67 brd ff:ff:ff:ff:ff:ff numtxqueues 4 " +
+      "name ipvl0 down up mtu 0x578 netns ns0 type ipvlan mode l3s",
+  ]) {
+    assert.deepEqual(requestOf(line), whole, line);
+  }
+  assert.deepEqual(
+    requestOf("link set ipvl0 type ipvlan pri"),
+    requestOf("l s dev ipvl0 type ipvlan private"),
+  );
+});
+
+test("a mode cannot be shortened or written otherwise", () => {
+  for (const mode of ["l", "L3", "l3S", ""]) {
+    assert.match(refusalOf(`link add link eth0 i0 type ipvlan mode ${mode}`).message, /must be/);
+  }
+});
+
+test("what else iproute2 can set is set by it, after the mode", () => {
+  assert.deepEqual(requestOf("link set dev i0 up mtu 1400 type ipvlan mode l3"), {
+    verb: "set",
+    name: "i0",
+    mode: "l3",
+    others: ["dev", "i0", "up", "mtu", "1400"],
+  });
+});
+
+test("a name longer than 15 bytes is refused as iproute2 and the kernel refuse it", () => {
+  assert.deepEqual(refusalOf("link add link eth0 name abcdefghijklmnop type ipvlan"), {
+    message: 'Error: argument "abcdefghijklmnop" is wrong: "name" not a valid ifname\n',
+    status: 255,
+  });
+  assert.deepEqual(refusalOf("link add link eth0 abcdefghijklmnop type ipvlan"), {
+    message: "Error: Attribute failed policy validation.\n",
+    status: 2,
+  });
+  assert.equal(refusalOf("link add link eth0 name ipvlän-ipvlän-0 type ipvlan").status, 255);
+});
+
+test("a word that would be lost is refused", () => {
+  assert.match(refusalOf("link add link eth0 i0 alias x type ipvlan").message, /"alias"/);
+  assert.match(refusalOf("link add link eth0 i0 mas br0 type ipvlan").message, /"master"/);
+});
+
+test("lines that name no slave for certain are the system's", () => {
+  for (const line of [
+    "link set i0 netns ns0",
+    "link set dev i0 up",
+    "link set",
+    "link set dev",
+    "link del",
+    "link del a b",
+    "link del group 4",
+    "link del v0 type veth",
+    "link add link eth0 name m0 type macvlan mode bridge",
+    "link add link eth0 name i0 type",
+    "link add help",
+    "link help",
+    "link xstats type bridge",
+    "addr add 10.0.0.1/24 dev i0",
+    "netns add ns0",
+    "route",
+    "-V",
+  ]) {
+    assert.equal(parse(line).to, "system", line);
+  }
+});
+
+test("our own verbs", () => {
+  assert.deepEqual(requestOf("port show -j"), { verb: "port show", json: true });
+  assert.deepEqual(requestOf("port"), { verb: "port show", json: false });
+  assert.deepEqual(requestOf("status"), { verb: "status", json: false });
+  assert.deepEqual(requestOf("port set eth0 compat kernel"), {
+    verb: "port set",
+    master: "eth0",
+    compat: "kernel",
+  });
+  assert.deepEqual(requestOf("daemon run"), { verb: "daemon run" });
+  assert.deepEqual(requestOf("daemon stop --remove"), { verb: "daemon stop", remove: true });
+  assert.equal(refusalOf("port set eth0 compat").status, 255);
+  assert.match(refusalOf("port set eth0 compat linux").message, /howto or kernel/);
+  assert.match(refusalOf("daemon start").message, /run or stop/);
+  assert.match(refusalOf("status all").message, /-j/);
+});
+
+test("help and version are ours, unless we are called ip", () => {
+  assert.deepEqual(parseCommand([], "ipvlan"), { to: "reader", text: "usage" });
+  assert.deepEqual(parse("--help"), { to: "reader", text: "usage" });
+  assert.deepEqual(parse("help"), { to: "reader", text: "usage" });
+  assert.deepEqual(parse("--version"), { to: "reader", text: "version" });
+  for (const line of ["--help", "help", "--version"]) assert.equal(parse(line, "ip").to, "system");
+  assert.equal(parseCommand([], "ip").to, "system");
+});
+
+test("any words: a request, a pass-through or a UsageError, never another error", () => {
+  const known =
+    "link l add set del show type ipvlan mode l2 l3 bridge private name dev mtu netns up -n -d -j " +
+    "address port status daemon compat run stop help -- - eth0 i0 1500 02:00:00:00:00:01";
+  const word = fc.oneof(fc.constantFrom(...known.split(" ")), fc.string());
+  const property = fc.property(fc.array(word, { maxLength: 14 }), (line) => {
+    try {
+      parseCommand(line, "ipvlan");
+    } catch (error) {
+      assert.ok(error instanceof UsageError, String(error));
+      assert.ok([1, 2, 255].includes(error.status));
+    }
+  });
+  fc.assert(property, { numRuns: 3000 });
+});

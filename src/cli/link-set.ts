@@ -1,0 +1,67 @@
+/** `link set` and `link delete` where they may concern a slave: words in, request out. */
+import type { Flag, Mode } from "../daemon/control.ts";
+import { type DeviceWords, readNames } from "./device-words.ts";
+import { STATUS_USAGE, UsageError } from "./errors.ts";
+import { readIpvlanWords } from "./ipvlan-words.ts";
+
+/** A change of mode or flag; `others` are the words before `type`, if the system's `ip` has something to set, too. */
+export interface LinkSet {
+  readonly verb: "set";
+  readonly name: string;
+  readonly mode?: Mode;
+  readonly flag?: Flag;
+  readonly others: readonly string[];
+}
+
+/** A slave has its master's MAC and keeps it. For any other device the line is the system's. */
+export interface LinkSetAddress {
+  readonly verb: "set address";
+  readonly name: string;
+}
+
+/** The device may be a slave, or anything else; then the line is the system's. */
+export interface LinkDelete {
+  readonly verb: "delete";
+  readonly name: string;
+}
+
+/** None: nothing in it concerns a slave. */
+export function parseLinkSet(words: DeviceWords): LinkSet | LinkSetAddress | undefined {
+  if (words.kind === "ipvlan") {
+    const name = getDevice(words);
+    const ipvlan = readIpvlanWords(words.kindWords);
+    return { verb: "set", name, ...ipvlan, others: hasOthers(words, name) ? words.plainWords : [] };
+  }
+  if (words.kind !== undefined || !words.settings.some((one) => one.keyword === "address")) {
+    return undefined;
+  }
+  const name = findDevice(words);
+  return name === undefined ? undefined : { verb: "set address", name };
+}
+
+/** None: the line is the system's, as it names no single device. */
+export function parseLinkDelete(words: DeviceWords): LinkDelete | undefined {
+  if (words.kind !== undefined && words.kind !== "ipvlan") return undefined;
+  if (words.kind === "ipvlan") readIpvlanWords(words.kindWords);
+  const name = findDevice(words);
+  return name === undefined ? undefined : { verb: "delete", name };
+}
+
+function hasOthers({ settings }: DeviceWords, name: string): boolean {
+  return settings.some(({ keyword, value }) =>
+    keyword === "name" ? value !== name : keyword !== "dev",
+  );
+}
+
+function getDevice({ settings }: DeviceWords): string {
+  const { dev } = readNames(settings);
+  if (dev !== undefined) return dev;
+  throw new UsageError('Not enough information: "dev" argument is required.', STATUS_USAGE);
+}
+
+/** The one device a line names; a line that names two is the system's to refuse. */
+function findDevice({ settings }: DeviceWords): string | undefined {
+  const devices = settings.filter((one) => one.keyword === "dev");
+  if (devices.length > 1) return undefined;
+  return devices[0]?.value ?? settings.find((one) => one.keyword === "name")?.value;
+}

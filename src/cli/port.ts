@@ -1,0 +1,81 @@
+/** `port`, `status` and `daemon`: what the system's `ip` has no words for. */
+import type { Compat } from "../daemon/control.ts";
+import { incomplete, STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
+import { Words } from "./words.ts";
+
+/** `status` is `port show` with everything a port knows. */
+export interface PortShow {
+  readonly verb: "port show" | "status";
+  readonly json: boolean;
+}
+
+export interface PortSet {
+  readonly verb: "port set";
+  readonly master: string;
+  readonly compat: Compat;
+}
+
+export interface DaemonRun {
+  readonly verb: "daemon run";
+}
+
+export interface DaemonStop {
+  readonly verb: "daemon stop";
+  /** Take the slaves away, too. */
+  readonly remove: boolean;
+}
+
+export function parsePort(line: readonly string[]): PortShow | PortSet {
+  const [verb = "show", ...words] = line;
+  if (verb.startsWith("-")) return parseShow("port show", line);
+  if (verb === "show" || verb === "list") return parseShow("port show", words);
+  if (verb === "set") return parsePortSet(words);
+  throw unknown("port", verb, "show or set");
+}
+
+export function parseStatus(line: readonly string[]): PortShow {
+  return parseShow("status", line);
+}
+
+function parseShow(verb: PortShow["verb"], line: readonly string[]): PortShow {
+  const other = line.find((word) => !isJson(word));
+  if (other !== undefined) throw unknown(verb, other, "-j");
+  return { verb, json: line.length > 0 };
+}
+
+const isJson = (word: string): boolean => word === "-j" || word === "-json" || word === "--json";
+
+const COMPATS: readonly Compat[] = ["howto", "kernel"];
+
+function parsePortSet(line: readonly string[]): PortSet {
+  const words = new Words(line);
+  let master = words.value();
+  if (master === "dev") master = words.value();
+  const keyword = words.value();
+  if (keyword !== "compat") throw unknown("port set", keyword, "compat");
+  const word = words.value();
+  const compat = COMPATS.find((one) => one === word);
+  if (compat === undefined) throw unknown("compat", word, COMPATS.join(" or "));
+  const [extra] = words.rest();
+  if (extra !== undefined) throw unknown("port set", extra, "nothing");
+  return { verb: "port set", master, compat };
+}
+
+export function parseDaemon(line: readonly string[]): DaemonRun | DaemonStop {
+  const [verb, ...words] = line;
+  if (verb === undefined) throw incomplete();
+  if (verb === "run") {
+    if (words[0] !== undefined) throw unknown("daemon run", words[0], "nothing");
+    return { verb: "daemon run" };
+  }
+  if (verb !== "stop") throw unknown("daemon", verb, "run or stop");
+  const other = words.find((word) => word !== "--remove");
+  if (other !== undefined) throw unknown("daemon stop", other, "--remove");
+  return { verb: "daemon stop", remove: words.length > 0 };
+}
+
+/** The keyword, what was allowed, what we got. */
+function unknown(keyword: string, word: string, allowed: string): UsageError {
+  const status = allowed === "nothing" ? STATUS_USAGE : STATUS_FAILED;
+  return new UsageError(`ipvlan: ${keyword}: "${word}"? Expected ${allowed}.`, status);
+}

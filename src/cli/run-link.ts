@@ -1,0 +1,104 @@
+/** `link add`, `link set` and `link delete` of slaves, through the daemon they belong to. */
+import { existsSync } from "node:fs";
+import type { LinkChanged } from "../daemon/control.ts";
+import { about, type Call, namespaceWords, passLineOn, Refusal } from "./call.ts";
+import { type Client, clientOf, daemonDirectory, findSlave, withDaemon } from "./client.ts";
+import { noSuchDevice, refused, wrongArgument } from "./errors.ts";
+import type { LinkAdd } from "./link-add.ts";
+import type { LinkDelete, LinkSet, LinkSetAddress } from "./link-set.ts";
+import { startDaemon } from "./start-daemon.ts";
+import { capture, getSystemIp, passOn } from "./system-ip.ts";
+import { findInteger } from "./words.ts";
+
+export async function addLink(request: LinkAdd, call: Call): Promise<number> {
+  const { verb: _, name, netns, ...settings } = request;
+  const target = netns === undefined ? {} : { target: getTarget(netns) };
+  const client = await clientForMaster(request.master, call);
+  const create = (name: string): Promise<LinkChanged> => {
+    const link = { ...settings, ...target, netns: call.netns, name };
+    return about(request.master, client.createLink(link));
+  };
+  tellTouched(await (name === undefined ? createNameless(create) : create(name)));
+  return 0;
+}
+
+/** How far we count in "ipvlan%d", the name of slaves that were given none. */
+const NAMELESS_MAX = 1000;
+
+async function createNameless(
+  create: (name: string) => Promise<LinkChanged>,
+): Promise<LinkChanged> {
+  for (let i = 0; i < NAMELESS_MAX; i++) {
+    try {
+      return await create(`ipvlan${i}`);
+    } catch (error) {
+      if (!(error instanceof Refusal && error.code === "EEXIST")) throw error;
+    }
+  }
+  throw refused("File exists");
+}
+
+/** iproute2: netns_get_fd(), then a process id. */
+function getTarget(word: string): string {
+  const path = word.includes("/") ? word : `/run/netns/${word}`;
+  if (existsSync(path)) return path;
+  const pid = findInteger(word);
+  if (pid === undefined) throw wrongArgument(word, 'Invalid "netns" value');
+  const ofProcess = `/proc/${pid}/ns/net`;
+  if (!existsSync(ofProcess)) throw refused("No such process");
+  return ofProcess;
+}
+
+/** A slave as master stands for its own master, which may be another daemon's. */
+async function clientForMaster(master: string, call: Call): Promise<Client> {
+  const home = await findSlave(call.netns, master);
+  if (home !== undefined) return home.client;
+  const client = clientOf(call.netns);
+  if ((await withDaemon(client.links(call.netns))) !== undefined) return client;
+  await checkDevice(master, call); // no daemon for a slip of the pen
+  return startDaemon(daemonDirectory(call.netns), call.netns, daemonWords(call));
+}
+
+async function checkDevice(name: string, call: Call): Promise<void> {
+  const words = [...namespaceWords(call), "link", "show", "dev", name];
+  const { status } = await capture(getSystemIp(call.self), words, "ignore");
+  if (status !== 0) throw noSuchDevice(name);
+}
+
+function daemonWords({ options, self }: Call): string[] {
+  const words = [process.execPath, self, "daemon", "run"];
+  if (options.netns === undefined) return words;
+  return [getSystemIp(self), "netns", "exec", options.netns, ...words];
+}
+
+export async function setLink(request: LinkSet, call: Call): Promise<number> {
+  const { verb: _, name, others, ...change } = request;
+  const home = await findSlave(call.netns, name);
+  if (home === undefined) return passLineOn(call);
+  if (change.mode !== undefined || change.flag !== undefined) {
+    const link = { netns: call.netns, name, ...change };
+    tellTouched(await about(name, home.client.changeLink(link)));
+  }
+  if (others.length === 0) return 0;
+  return passOn(getSystemIp(call.self), [...call.options.words, "link", "set", ...others]);
+}
+
+/** Mode and flag are the port's: whoever changes them shall know who else is concerned. */
+function tellTouched({ link, touched }: LinkChanged): void {
+  if (touched.length === 0) return;
+  const text = `mode ${link.mode} ${link.flag} now also for: ${touched.join(", ")}`;
+  process.stderr.write(`${text}\n`);
+}
+
+export async function setAddress(request: LinkSetAddress, call: Call): Promise<number> {
+  const home = await findSlave(call.netns, request.name);
+  if (home === undefined) return passLineOn(call);
+  throw refused("Operation not supported");
+}
+
+export async function deleteLink({ name }: LinkDelete, call: Call): Promise<number> {
+  const home = await findSlave(call.netns, name);
+  if (home === undefined) return passLineOn(call);
+  await about(name, home.client.deleteLink(call.netns, name));
+  return 0;
+}

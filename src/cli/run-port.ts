@@ -1,0 +1,59 @@
+/** `port`, `status` and `daemon`: about the masters of one namespace, so the daemon of that namespace answers. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { about, type Call } from "./call.ts";
+import { clientOf, withDaemon } from "./client.ts";
+import { STATUS_FAILED, UsageError } from "./errors.ts";
+import type { DaemonStop, PortSet, PortShow } from "./port.ts";
+import { formatPorts, formatStatus } from "./status.ts";
+
+const NO_DAEMON = "ipvlan: no daemon runs for this network namespace";
+
+export async function showPorts(request: PortShow, call: Call): Promise<number> {
+  const ports = await withDaemon(clientOf(call.netns).ports(call.netns));
+  if (ports === undefined) process.stderr.write(`${NO_DAEMON}\n`);
+  const { json, pretty } = call.options;
+  if (json || request.json) {
+    process.stdout.write(`${JSON.stringify(ports ?? [], null, pretty ? 4 : undefined)}\n`);
+  } else if (ports !== undefined) {
+    process.stdout.write(request.verb === "status" ? formatStatus(ports) : formatPorts(ports));
+  }
+  return 0;
+}
+
+export async function setPort({ master, compat }: PortSet, call: Call): Promise<number> {
+  const changed = clientOf(call.netns).changePort(call.netns, master, compat);
+  await getAnswer(about(master, changed));
+  return 0;
+}
+
+/** The daemon and what it needs are loaded only when it is to run. */
+export async function runDaemon(): Promise<number> {
+  const { runDaemon } = await import("../daemon/main.ts");
+  if (await runDaemon()) return 0;
+  throw new UsageError("ipvlan: another daemon serves this network namespace", STATUS_FAILED);
+}
+
+const STOP_TIMEOUT_MS = 10_000;
+const STOP_POLL_MS = 10;
+
+/** Returns when the daemon is gone. */
+export async function stopDaemon({ remove }: DaemonStop, call: Call): Promise<number> {
+  const client = clientOf(call.netns);
+  await getAnswer(client.stop(call.netns, remove));
+  const deadline = Date.now() + STOP_TIMEOUT_MS;
+  const answers = (): Promise<boolean> =>
+    client.ports(call.netns).then(
+      () => true,
+      () => false, // while it goes it may also cut us off
+    );
+  while (await answers()) {
+    if (Date.now() > deadline) throw new UsageError("ipvlan: it does not stop", STATUS_FAILED);
+    await sleep(STOP_POLL_MS);
+  }
+  return 0;
+}
+
+async function getAnswer<Answer>(asked: Promise<Answer>): Promise<void> {
+  const answer = await withDaemon(asked.then((value) => ({ value })));
+  if (answer === undefined) throw new UsageError(NO_DAEMON, STATUS_FAILED);
+}

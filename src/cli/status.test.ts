@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { LinkInfo, PortInfo } from "../daemon/control.ts";
+import { formatPorts, formatStatus } from "./status.ts";
+
+const slave = (name: string, settings: Partial<LinkInfo>): LinkInfo => ({
+  name,
+  ifindex: 4,
+  here: true,
+  master: "eth0",
+  masterIfindex: 3,
+  masterHere: true,
+  mode: "l2",
+  flag: "bridge",
+  deviceId: 1,
+  mac: "02:00:00:00:00:02",
+  mtu: 1500,
+  up: true,
+  addresses: [],
+  statistics: {},
+  ...settings,
+});
+
+const port: PortInfo = {
+  master: "eth0",
+  ifindex: 3,
+  mode: "l2",
+  flag: "private",
+  compat: "howto",
+  engine: "userspace",
+  consumption: "nftables",
+  slaves: [
+    slave("ipvl0", { addresses: ["10.0.0.10", "fe80::1"] }),
+    slave("ipvl1", { here: false, netns: "ns1", up: false, deviceId: 2 }),
+  ],
+  conflicts: [{ address: "10.0.0.10", holder: "ipvl0", claimants: ["eth0"] }],
+  drops: { isolated: 12, "forged MAC": 0 },
+};
+
+test("port show is one line for each port", () => {
+  assert.equal(
+    formatPorts([port]),
+    "eth0: mode l2 private compat howto engine userspace consumption nftables slaves ipvl0,ipvl1\n",
+  );
+});
+
+test("status shows slaves, conflicts and the drops that happened", () => {
+  assert.equal(
+    formatStatus([port]),
+    `eth0  mode l2 private
+    compat howto  engine userspace  consumption nftables
+
+    slave  namespace  state  mtu   id  addresses
+    ipvl0  here       up     1500  1   10.0.0.10 fe80::1
+    ipvl1  ns1        down   1500  2   none
+
+    conflict: 10.0.0.10 is held by ipvl0, claimed by eth0
+
+    dropped because  frames
+    isolated         12
+`,
+  );
+  assert.equal(formatStatus([]), "no ports\n");
+});

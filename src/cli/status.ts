@@ -1,0 +1,65 @@
+/** Ports as text: one line for each (`port show`), or all they know (`status`). */
+import type { Conflict, LinkInfo, PortInfo } from "../daemon/control.ts";
+
+export function formatPorts(ports: readonly PortInfo[]): string {
+  return ports.map((port) => `${formatPort(port)}\n`).join("");
+}
+
+function formatPort(port: PortInfo): string {
+  const slaves = port.slaves.map((slave) => slave.name).join(",") || "none";
+  return `${port.master}: mode ${port.mode} ${port.flag} compat ${port.compat} engine ${port.engine} consumption ${port.consumption} slaves ${slaves}`;
+}
+
+export function formatStatus(ports: readonly PortInfo[]): string {
+  if (ports.length === 0) return "no ports\n";
+  return ports.map(formatStatusOf).join("\n");
+}
+
+function formatStatusOf(port: PortInfo): string {
+  return [
+    `${port.master}  mode ${port.mode} ${port.flag}`,
+    `    compat ${port.compat}  engine ${port.engine}  consumption ${port.consumption}`,
+    "",
+    ...indent(formatSlaves(port.slaves)),
+    ...port.conflicts.flatMap((conflict) => ["", ...indent([formatConflict(conflict)])]),
+    ...formatDrops(port.drops),
+    "",
+  ].join("\n");
+}
+
+function formatSlaves(slaves: readonly LinkInfo[]): string[] {
+  const rows = slaves.map((slave) => [
+    slave.name,
+    slave.here ? "here" : (slave.netns ?? "elsewhere"),
+    slave.up ? "up" : "down",
+    String(slave.mtu),
+    String(slave.deviceId),
+    slave.addresses.join(" ") || "none",
+  ]);
+  return table([["slave", "namespace", "state", "mtu", "id", "addresses"], ...rows]);
+}
+
+const formatConflict = ({ address, holder, claimants }: Conflict): string =>
+  `conflict: ${address} is held by ${holder}, claimed by ${claimants.join(", ")}`;
+
+function formatDrops(drops: Readonly<Record<string, number>>): string[] {
+  const counted = Object.entries(drops).filter(([, count]) => count > 0);
+  if (counted.length === 0) return [];
+  const rows = counted.map(([reason, count]) => [reason, String(count)]);
+  return ["", ...indent(table([["dropped because", "frames"], ...rows]))];
+}
+
+const indent = (lines: readonly string[]): string[] => lines.map((line) => `    ${line}`);
+
+/** Columns as wide as their widest cell. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
