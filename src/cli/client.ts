@@ -131,15 +131,16 @@ export interface Home {
   readonly link: LinkInfo;
 }
 
-/** The slaves that live in a namespace, wherever their masters are. */
-export async function slavesIn(netns: string): Promise<Home[]> {
+/** All slaves of all daemons, seen from a namespace. */
+export async function allSlaves(netns: string): Promise<Home[]> {
   const clients = daemonDirectories().map(clientIn);
   const homes = await Promise.all(clients.map((client) => homesOf(client, netns)));
-  return homes.flat().filter((home) => home.link.here);
+  return homes.flat();
 }
 
+/** The slave of that name that lives in a namespace, wherever its master is. */
 export async function findSlave(netns: string, name: string): Promise<Home | undefined> {
-  return (await slavesIn(netns)).find((home) => home.link.name === name);
+  return (await allSlaves(netns)).find(({ link }) => link.here && link.name === name);
 }
 
 async function homesOf(client: Client, netns: string): Promise<Home[]> {

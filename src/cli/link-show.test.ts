@@ -28,6 +28,7 @@ const slave = (settings: Partial<LinkInfo> = {}): LinkInfo => ({
 
 const facts = (slaves: LinkInfo[], settings: Partial<Facts> = {}): Facts => ({
   slaves,
+  hidden: new Set(["ipvlup3"]),
   up: new Set(["eth0"]),
   keep: "all",
   ...settings,
@@ -122,6 +123,13 @@ test("type ipvlan lists our slaves only, type veth everything but them", () => {
   assert.equal(parseLinkShow(["show", "type", "veth"]).keep, "others");
   const others = facts([slave()], { keep: "others" });
   assert.equal(rewriteText(text, others), "5: v0@v1: <UP> mtu 1500\n    x\n");
+});
+
+test("the device that brings the slaves' frames up is not shown", () => {
+  const text = "3: eth0@w0: <UP> mtu 1500\n    x\n9: ipvlup3@if2: <UP> mtu 1500\n    x\n";
+  assert.equal(rewriteText(text, facts([])), "3: eth0@w0: <UP> mtu 1500\n    x\n");
+  assert.equal(rewriteBrief("ipvlup3@if2      UP             02 <UP> \n", facts([])), "");
+  assert.equal(rewriteJson('[{"ifindex":9,"ifname":"ipvlup3"}]', facts([]), false), "[]\n");
 });
 
 test("a device named type is not a filter", () => {

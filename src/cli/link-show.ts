@@ -21,6 +21,8 @@ export type Keep = "all" | "slaves" | "others";
 /** What is true about the slaves of the namespace that is shown. */
 export interface Facts {
   readonly slaves: readonly LinkInfo[];
+  /** Names of devices that are ours, but no slaves. */
+  readonly hidden: ReadonlySet<string>;
   /** Names of the devices that are up. */
   readonly up: ReadonlySet<string>;
   readonly keep: Keep;
@@ -44,8 +46,10 @@ export function parseLinkShow(line: readonly string[]): LinkShow {
   return { verb: "show", words: kindAt < 0 ? line : line.with(kindAt, "veth"), keep };
 }
 
-const isKept = (slave: LinkInfo | undefined, keep: Keep): boolean =>
-  keep === "all" || (slave !== undefined) === (keep === "slaves");
+function isKept(name: unknown, slave: LinkInfo | undefined, { keep, hidden }: Facts): boolean {
+  if (hidden.has(String(name))) return false;
+  return keep === "all" || (slave !== undefined) === (keep === "slaves");
+}
 
 /** An object of `ip -j link show`; filtered devices are empty ones in some versions. */
 type JsonLink = Record<string, unknown>;
@@ -55,7 +59,7 @@ export function rewriteJson(output: string, facts: Facts, pretty: boolean): stri
   const links = JSON.parse(output || "[]") as JsonLink[];
   const told = links.flatMap((link) => {
     const slave = facts.slaves.find((one) => isJsonOf(one, link));
-    if (!isKept(slave, facts.keep)) return [];
+    if (!isKept(link.ifname, slave, facts)) return [];
     return [slave === undefined ? link : tellJson(link, slave, facts)];
   });
   return `${JSON.stringify(told, null, pretty ? 4 : undefined)}\n`;
@@ -104,7 +108,7 @@ function tellBlock(block: string, facts: Facts): string {
   const [head, index, colour, name] = HEAD.exec(block) ?? [];
   if (head === undefined) return block;
   const slave = facts.slaves.find((one) => one.ifindex === Number(index) && one.name === name);
-  if (!isKept(slave, facts.keep)) return "";
+  if (!isKept(name, slave, facts)) return "";
   if (slave === undefined) return block;
   const told = tellTextFlags(block.slice(head.length), slave, facts)
     .replace(/(^|\n|\\)( +)veth /, `$1$2ipvlan  mode ${slave.mode} ${slave.flag} `)
@@ -138,7 +142,7 @@ function tellLine(line: string, facts: Facts): string {
   const [head, colour, name] = BRIEF_HEAD.exec(line) ?? [];
   if (head === undefined) return line;
   const slave = facts.slaves.find((one) => one.name === name);
-  if (!isKept(slave, facts.keep)) return "";
+  if (!isKept(name, slave, facts)) return "";
   if (slave === undefined) return line;
   const told = tellTextFlags(line.slice(head.length), slave, facts);
   return `${colour}${nameAndMaster(slave).padEnd(BRIEF_NAME_WIDTH)} ${told}`;

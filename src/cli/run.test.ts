@@ -311,6 +311,15 @@ test("link show puts the system's text right, with its exit status", async (t) =
   });
 });
 
+test("link show hides our own device beside the master, unless it is named", async (t) => {
+  const bench = new Bench(t);
+  const links = [{ ...slave, here: false }];
+  await bench.daemon(() => [200, { links }]);
+  bench.ip(`case "$*" in *up) echo '[]';; *) echo "9: ipvlup3@if2: <UP> mtu"; esac`);
+  assert.equal((await bench.run("link")).out, "");
+  assert.equal((await bench.run("link show ipvlup3")).out, "9: ipvlup3@if2: <UP> mtu\n");
+});
+
 test("status, port set and daemon stop without a daemon say so", async (t) => {
   const bench = new Bench(t);
   const err = "ipvlan: no daemon runs for this network namespace\n";
