@@ -35,7 +35,7 @@ export const mac = (word: string): Mac => must(parseMac(macs[word] ?? word), wor
 export const ip = (word: string): Uint8Array => must(parseIp(word), word);
 
 /** Bytes behind the MACs of a frame in words. */
-const LENGTH = 60;
+const LENGTH = 64;
 
 /**
  *     SRC>DST [vlan|qinq …] FROM>TO       a UDP datagram, IPv4 or IPv6; nothing behind the IP header is filled in
