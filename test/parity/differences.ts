@@ -10,7 +10,7 @@ import { isTagged, ownerOfDst, ownerOfSrc } from "../../src/driver/decide/owner.
 import type { Compat, Flag, Mode } from "../../src/driver/settings.ts";
 import { checksum } from "../../src/wire/checksum.ts";
 import * as eth from "../../src/wire/ethernet.ts";
-import { type Frame, u16, u32 } from "../../src/wire/frame.ts";
+import { Frame, u32 } from "../../src/wire/frame.ts";
 import * as ipv4 from "../../src/wire/ipv4.ts";
 import * as ipv6 from "../../src/wire/ipv6.ts";
 import * as ndisc from "../../src/wire/ndisc.ts";
@@ -21,6 +21,7 @@ import {
   recordedBut,
   withoutTag,
 } from "./expectation.ts";
+import { hasRouterOptions, isForwarded, withHopLost, withoutPadding } from "./forwarding.ts";
 import { isFromMaster, isToMaster, type Lab, members, slaveName, WIRE } from "./lab.ts";
 import type { Case } from "./recording.ts";
 import { routed } from "./route.ts";
@@ -89,19 +90,19 @@ const DIFFERENCES: readonly Difference[] = [
     name: "D6",
     isPermanent: true,
     applies: (s) => s.case.mode === "l3s" && s.from === "wire" && isPacket(s.frame) && hasOwner(s),
-    promise: (s) => (isForwardable(s) ? [forwarded(s)] : [forwarded(s), at(s, stackPlace(s))]),
+    promise: inboundForwarded,
   },
   {
     name: "D6",
     isPermanent: true,
-    applies: (s) => isSentIn(s, "l3s") && isRouted(s) && !isForwardable(s),
-    promise: (s) => [...asRouted(s), at(s)],
+    applies: (s) => isSentIn(s, "l3s") && isRouted(s),
+    promise: outboundForwarded,
   },
   {
     name: "D9",
     isPermanent: true,
     applies: (s) => isSentIn(s, "l3") && isRouted(s) && !isHeaderFinished(s.frame),
-    promise: asRouted,
+    promise: asSent,
   },
 ];
 
@@ -149,38 +150,6 @@ function isHeaderFinished(f: Frame): boolean {
   );
 }
 
-/** Whether IP forwards it without looking twice. */
-function isForwardable({ lab, frame, from }: Situation): boolean {
-  const at = eth.HEADER;
-  if (isTagged(frame)) return false;
-  if (from === "wire" && !isToMaster(lab, frame)) return false;
-  if (eth.type(frame) === eth.ETH_P_IPV6)
-    return (
-      ipv6.check(frame, at) &&
-      isHeaderFinished(frame) &&
-      ipv6.hopLimit(frame, at) > 1 &&
-      isGlobal6(frame, ipv6.srcAt(at)) &&
-      isGlobal6(frame, ipv6.dstAt(at))
-    );
-  return (
-    eth.type(frame) === eth.ETH_P_IP &&
-    isHeaderFinished(frame) &&
-    ipv4.ttl(frame, at) > 1 &&
-    isHost4(ipv4.src(frame, at)) &&
-    isHost4(ipv4.dst(frame, at))
-  );
-}
-
-/** Not 0/8, 127/8, a group or broadcast. */
-const isHost4 = (addr: number): boolean =>
-  addr >>> 24 !== 0 && !ipv4.isLoopback(addr) && addr >>> 28 < 14;
-
-/** Global or unique local unicast, RFC 4291 §2.4. */
-const isGlobal6 = (f: Frame, at: number): boolean => {
-  const first = u16(f, at);
-  return first !== 0 && first >>> 6 !== 0xfe80 >>> 6 && first >>> 8 !== 0xff;
-};
-
 /** A probe for the link-local address that the master's MAC gives, RFC 4291 appendix A. */
 function isSharedProbe({ lab, frame }: Situation): boolean {
   const at = eth.HEADER;
@@ -220,18 +189,55 @@ function wireOnly(s: Situation): Expectation[] {
   return [at(s, [WIRE, { bytes: s.frame.view() }])];
 }
 
-/** Bytes behind the MACs as the slave sent them. */
-function asRouted(s: Situation): Expectation[] {
-  const leaving = routed(s.lab, s.frame);
-  return [leaving === undefined ? at(s) : at(s, [WIRE, { bytes: leaving }])];
+/** D9: bytes behind the MACs as the slave sent them; what a stack says of such a header is its own. */
+function asSent(s: Situation): Expectation[] {
+  const { frames, datagrams } = leaving(s, s.frame.view());
+  const asked = [...datagrams].filter(([namespace]) => namespace !== s.lab.outside.namespace);
+  return [{ frames, datagrams: new Map(asked) }];
 }
 
-/** Through the master's stack to the owner. */
-function forwarded(s: Situation): Expectation {
+/** D6: what the hooks let pass leaves as it came, but for what no router leaves alone. */
+function outboundForwarded(s: Situation): Expectation[] {
+  const { lab, frame } = s;
+  const sent = frame.view();
+  return [
+    leaving(s, sent),
+    leaving(s, withHopLost(withoutPadding(sent))),
+    ...(isForwarded(lab, frame) ? [] : [at(s)]),
+    ...(hasRouterOptions(frame) ? [unlike(leaving(s, sent), WIRE)] : []),
+  ];
+}
+
+/** D6: through the master's stack to the owner, whose taps see it. */
+function inboundForwarded(s: Situation): Expectation[] {
   const { lab, frame } = s;
   const owner = slaveName(lab, ownerOfDst(lab.owners, frame));
-  const bytes = isTagged(frame) ? withoutTag(frame.view()) : frame.view();
-  return at(s, stackPlace(s), [owner, { bytes, anyMac: true, untagged: true }]);
+  const untagged = isTagged(frame) ? withoutTag(frame.view()) : frame.view();
+  const patterns = [frame.view(), withoutPadding(untagged)].map((bytes) => ({
+    bytes,
+    anyMac: true,
+  }));
+  const forwarded = patterns.map((pattern) => at(s, stackPlace(s), [owner, pattern]));
+  const passes = !isTagged(frame) && isToMaster(lab, frame) && isForwarded(lab, frame);
+  return [
+    ...forwarded,
+    ...(passes ? [] : [at(s, stackPlace(s))]),
+    ...(hasRouterOptions(frame) ? [unlike(forwarded[0]!, owner)] : []),
+  ];
+}
+
+/** By the routes of the master's namespace; what ends there passes `lo`, where nobody looks. */
+function leaving(s: Situation, bytes: Uint8Array): Expectation {
+  const { namespace } = s.lab.master;
+  const frame = routed(s.lab, Frame.of(bytes));
+  const { frames, datagrams } = frame === undefined ? at(s) : at(s, [WIRE, { bytes: frame }]);
+  const local = s.case.datagrams.get(namespace) ?? [];
+  return { frames, datagrams: new Map([...datagrams, [namespace, local]]) };
+}
+
+/** The same, but at one place it is not the frame that was sent any more. */
+function unlike({ frames, datagrams }: Expectation, place: string): Expectation {
+  return { frames: new Map([...frames].filter(([name]) => name !== place)), datagrams };
 }
 
 const at = (s: Situation, ...places: [string, ...Pattern[]][]): Expectation =>

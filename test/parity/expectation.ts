@@ -43,7 +43,10 @@ export function recorded(lab: Lab, c: Case): Expectation {
   return { frames, datagrams: datagramsOf(lab, c) };
 }
 
-/** The recorded outcome with other places: sockets at places that get nothing get nothing. */
+/**
+ * The recorded outcome with other places: sockets at places that get nothing get nothing. Of a datagram only
+ * that can be told, since no two stacks make the same frame of it.
+ */
 export function recordedBut(
   lab: Lab,
   c: Case,
@@ -56,7 +59,7 @@ export function recordedBut(
     if (!frames.has(place)) datagrams.set(namespace, []);
     else if (!c.frames.has(place)) datagrams.delete(namespace);
   }
-  return { frames, datagrams };
+  return { frames: c.frame === undefined ? new Map() : frames, datagrams };
 }
 
 /** Every namespace of the topology, those that got nothing too. */

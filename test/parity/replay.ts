@@ -7,11 +7,11 @@ import type { Case } from "./recording.ts";
 
 /** Something that frames can be sent through. */
 export interface Engine {
-  /** How often a case is tried: more than once where the machine's other work may delay a frame. */
+  /** A case that fails is tried as often: more than once where the machine's other work may delay a frame. */
   readonly tries: number;
   readonly limits: readonly Limit[];
-  /** What is seen of a case; or, as a sentence, why this engine cannot tell. */
-  run(c: Case): Observation | string | Promise<Observation | string>;
+  /** What is seen of a case at the nth try, from 0 on; or, as a sentence, why this engine cannot tell. */
+  run(c: Case, attempt: number): Observation | string | Promise<Observation | string>;
   close(): void;
 }
 
@@ -29,15 +29,21 @@ export async function* replay(
   compat: Compat,
 ): AsyncGenerator<Result> {
   for (const c of cases) {
-    let result = await attempt(lab, c, engine, compat);
-    for (let left = engine.tries - 1; left > 0 && result.outcome.kind === "failed"; left--)
-      result = await attempt(lab, c, engine, compat);
+    let result = await runOnce(lab, c, engine, compat, 0);
+    for (let n = 1; n < engine.tries && result.outcome.kind === "failed"; n++)
+      result = await runOnce(lab, c, engine, compat, n);
     yield result;
   }
 }
 
-async function attempt(lab: Lab, c: Case, engine: Engine, compat: Compat): Promise<Result> {
-  const seen = await engine.run(c);
+async function runOnce(
+  lab: Lab,
+  c: Case,
+  engine: Engine,
+  compat: Compat,
+  attempt: number,
+): Promise<Result> {
+  const seen = await engine.run(c, attempt);
   if (typeof seen === "string") return { case: c, outcome: skipped(seen), seen: undefined };
   return { case: c, outcome: compare(lab, c, seen, compat, engine.limits), seen };
 }

@@ -17,20 +17,26 @@ export const isInSandbox = (): boolean => process.env[MARK] !== undefined;
 /** Something that real devices need is missing, or a command said no: told as it is. */
 export class SandboxError extends Error {}
 
+/** Why there can be no sandbox here; undefined: there can. */
+export function findObstacle(): string | undefined {
+  const words = [...userSpace(), ...SPACES, "--", "sh", "-c", SETUP, "sh", "true"];
+  const { status, stderr, error } = spawnSync("unshare", words, { encoding: "utf8" });
+  if (error !== undefined) return error.message;
+  return status === 0 ? undefined : stderr.trim();
+}
+
 /** Exit status of the program within. */
 export function runInSandbox(): number {
-  const { status, error } = spawnSync("unshare", [...userSpace(), ...SPACES, ...self()], {
-    stdio: "inherit",
-    env: { ...process.env, [MARK]: "1" },
-  });
-  if (error !== undefined) throw new SandboxError(`unshare: ${error.message}`);
+  const obstacle = findObstacle();
+  if (obstacle !== undefined) throw new SandboxError(`no namespaces of our own: ${obstacle}`);
+  const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const { status } = spawnSync(
+    "unshare",
+    [...userSpace(), ...SPACES, "--", "sh", "-c", SETUP, "sh", ...words],
+    { stdio: "inherit", env: { ...process.env, [MARK]: "1" } },
+  );
   return status ?? 1;
 }
 
 /** Who is not root is root in a user namespace of his own. */
 const userSpace = (): string[] => (process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]);
-
-const self = (): string[] => [
-  ...["--", "sh", "-c", SETUP, "sh"],
-  ...[process.execPath, ...process.execArgv, ...process.argv.slice(1)],
-];

@@ -11,21 +11,22 @@ import * as eth from "../../src/wire/ethernet.ts";
 import { Frame } from "../../src/wire/frame.ts";
 import type { Limit } from "./compare.ts";
 import { isSame, isTagged, type Observation, withoutTag } from "./expectation.ts";
+import { withHopLost, withoutPadding } from "./forwarding.ts";
 import { devicesOf, getSender, type Lab } from "./lab.ts";
 import { buildLab, consumption, setColumn, setCompat } from "./real-lab.ts";
 import type { Case, Device } from "./recording.ts";
 import type { Engine } from "./replay.ts";
 import { DatagramTaps, FrameTaps, getIndex } from "./taps.ts";
 
-/** Nothing seen for so long: all has arrived. */
-const QUIET_MS = 4;
+/** Nothing seen for so long: all has arrived. By attempt: who seems to have missed something waits longer. */
+const QUIET_MS = [4, 60, 400];
 /** Chatter of stacks must end sometime. */
-const LONGEST_MS = 200;
-/** What a change of mode sets off. */
+const LONGEST_MS = 1000;
+/** What a change of mode sets off is over. */
 const SETTLE_MS = 300;
 
 export class UserspaceEngine implements Engine {
-  readonly tries = 3;
+  readonly tries: number = QUIET_MS.length;
   readonly #lab: Lab;
   readonly #frames: FrameTaps;
   readonly #datagrams: DatagramTaps;
@@ -46,13 +47,14 @@ export class UserspaceEngine implements Engine {
     return this.#limits;
   }
 
-  async run(c: Case): Promise<Observation | string> {
+  async run(c: Case, attempt: number): Promise<Observation | string> {
+    const quietMs = QUIET_MS[attempt]!;
     await this.#enter(c);
-    await this.#collect(() => undefined);
+    if (attempt > 0) await this.#collect(quietMs, () => undefined);
     this.#datagrams.take();
     const isRefused = !this.#send(c);
     const frames = new Map<string, Uint8Array[]>();
-    await this.#collect((place, bytes) => {
+    await this.#collect(quietMs, (place, bytes) => {
       if (c.frame === undefined || !isOf(c.frame, bytes)) return;
       frames.set(place, [...(frames.get(place) ?? []), bytes]);
     });
@@ -66,7 +68,7 @@ export class UserspaceEngine implements Engine {
     if (column === this.#column) return;
     setColumn(this.#lab, mode, flag);
     this.#column = column;
-    await sleep(SETTLE_MS);
+    await this.#collect(SETTLE_MS, () => undefined);
     this.#limits =
       consumption(this.#lab) === "routes" ? [{ place: this.#lab.stack, reason: NOT_CONSUMED }] : [];
   }
@@ -79,10 +81,10 @@ export class UserspaceEngine implements Engine {
     return true;
   }
 
-  async #collect(saw: (place: string, bytes: Uint8Array) => void): Promise<void> {
+  async #collect(quietMs: number, saw: (place: string, bytes: Uint8Array) => void): Promise<void> {
     const start = performance.now();
     let last = start;
-    for (let now = start; now - last < QUIET_MS && now - start < LONGEST_MS; ) {
+    for (let now = start; now - last < quietMs && now - start < LONGEST_MS; ) {
       this.#frames.drain((place, bytes) => {
         last = performance.now();
         saw(place, bytes);
@@ -117,7 +119,8 @@ const REFUSED: ReadonlySet<string> = new Set(["EINVAL", "EMSGSIZE"]);
 
 /** Whether a frame is the one that was sent, and no answer to it: what is behind the MACs tells. */
 function isOf(sent: Uint8Array, seen: Uint8Array): boolean {
-  if (isSame(behindMacs(sent), behindMacs(seen))) return true;
+  const forms = [sent, withoutPadding(sent), withHopLost(withoutPadding(sent))];
+  if (forms.some((form) => isSame(behindMacs(form), behindMacs(seen)))) return true;
   return isTagged(sent) && isOf(withoutTag(sent), seen);
 }
 
