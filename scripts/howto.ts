@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Flag, flags, type Mode, modes } from "../src/driver/settings.ts";
 import { columnOf, isAsPromised, type Outcome, pingAll } from "./connectivity.ts";
-import { ADDRESS, BIN, buildLan, PREFIX, routeLan, shell, waitForAddresses } from "./lab.ts";
+import { ADDRESS, addLanRoutes, BIN, buildLan, PREFIX, shell, waitForAddresses } from "./lab.ts";
 import { drawMatrix, drawTopology } from "./picture.ts";
 import { enterSandbox, insideSandbox, pidOutside, sandboxRefusal } from "./sandbox.ts";
 import { bold, cyan, dim, green, red } from "./terminal.ts";
@@ -122,18 +122,16 @@ async function example(options: Options, ended: AbortSignal): Promise<number> {
   );
   await buildLan();
   for (const step of script(options)) await runStep(step);
-  await routeLan(options.mode !== "l2");
+  const variant = options.mode === "l2" ? "plain" : "routed";
+  if (variant === "routed") await addLanRoutes();
   await waitForAddresses(["ns0", "ns1"]);
-  const outcomes = await pingAll(columnOf(variantOf(options.mode), options.mode, options.flag));
+  const outcomes = await pingAll(columnOf(variant, options.mode, options.flag));
   console.log(drawTopology(options.mode, options.flag));
   console.log(drawMatrix(outcomes));
   console.log(await account(options, outcomes, performance.now() - start));
   if (options.keep) await keep(ended);
   return outcomes.every(isAsPromised) ? 0 : 1;
 }
-
-/** In L3 nobody answers for a slave's address on the wire, so the LAN needs routes (§ "Operating modes"). */
-const variantOf = (mode: Mode) => (mode === "l2" ? "plain" : "routed");
 
 interface Step {
   readonly where: "host" | "ns0" | "ns1";

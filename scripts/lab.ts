@@ -76,14 +76,22 @@ export async function buildLan(): Promise<void> {
   );
 }
 
-/** Whether the LAN reaches the slaves' addresses through the master's, as modes without neighbour resolution need it. */
-export async function routeLan(isRouted: boolean): Promise<void> {
-  const verb = isRouted ? "replace" : "del";
-  for (const end of ["ns0", "ns1"] as const) {
-    await shell("lan", `ip route ${verb} ${ADDRESS[end].v4}/32 via ${ADDRESS.host.v4}`);
-    await shell("lan", `ip -6 route ${verb} ${ADDRESS[end].v6}/128 via ${ADDRESS.host.v6}`);
-  }
+/** In L3 nobody on the wire answers for a slave's address, so the LAN needs routes to them by way of the master's. */
+export async function addLanRoutes(): Promise<void> {
+  await shell("lan", lanRoutes("add"), { PATH: SYSTEM_PATH });
 }
+
+export async function deleteLanRoutes(): Promise<void> {
+  await shell("lan", lanRoutes("del"), { PATH: SYSTEM_PATH });
+}
+
+const lanRoutes = (verb: "add" | "del"): string =>
+  (["ns0", "ns1"] as const)
+    .flatMap((end) => [
+      `ip -4 route ${verb} ${ADDRESS[end].v4}/32 via ${ADDRESS.host.v4}`,
+      `ip -6 route ${verb} ${ADDRESS[end].v6}/128 via ${ADDRESS.host.v6}`,
+    ])
+    .join("\n");
 
 /** Waits until no IPv6 address of the slaves is under duplicate detection any more; before that they do not answer. */
 export async function waitForAddresses(ends: readonly End[]): Promise<void> {
