@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { about, type Call } from "./call.ts";
 import { clientOf, withDaemon } from "./client.ts";
-import { STATUS_FAILED, UsageError } from "./errors.ts";
+import { STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
 import type { DaemonStop, PortSet, PortShow } from "./port.ts";
 import { formatPorts, formatStatus } from "./status.ts";
 
@@ -30,7 +30,7 @@ export async function setPort({ master, compat }: PortSet, call: Call): Promise<
 export async function runDaemon(): Promise<number> {
   const { runDaemon } = await import("../daemon/main.ts");
   if (await runDaemon()) return 0;
-  throw new UsageError("ipvlan: another daemon serves this network namespace", STATUS_FAILED);
+  throw new UsageError("ipvlan: another daemon serves this network namespace", STATUS_SERVED);
 }
 
 const STOP_TIMEOUT_MS = 10_000;

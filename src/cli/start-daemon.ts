@@ -1,23 +1,17 @@
 /**
- * Starts the daemon of a namespace when it is needed for the first time. Two commands may want that at once: one
- * of them holds a lock file and starts it, the other waits, and both use the same daemon.
+ * Starts the daemon of a namespace when it is needed for the first time. Two commands may want that at once: both
+ * start one, the daemons agree by a lock on which serves, the other ends, and both commands use the same one.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  closeSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, clientIn, withDaemon } from "./client.ts";
-import { refused, STATUS_REFUSED, UsageError } from "./errors.ts";
+import { refused, STATUS_REFUSED, STATUS_SERVED, UsageError } from "./errors.ts";
 
 const START_TIMEOUT_MS = 10_000;
+/** Another's daemon may still be starting when ours has ended for it. */
+const OTHER_TIMEOUT_MS = 3000;
 const POLL_MS = 10;
 
 /** `words` start it in the right namespace; returns when it answers. */
@@ -30,22 +24,20 @@ export async function startDaemon(
   const client = clientIn(directory);
   const answers = async (): Promise<boolean> =>
     (await withDaemon(client.ports(netns))) !== undefined;
-  const lock = join(directory, "starting");
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  if (await answers()) return client;
+  let deadline = Date.now() + START_TIMEOUT_MS;
+  const daemon = spawnDetached(directory, words);
+  daemon.once("error", () => {
+    deadline = 0;
+  });
+  daemon.once("exit", (code) => {
+    deadline = code === STATUS_SERVED ? Date.now() + OTHER_TIMEOUT_MS : 0;
+  });
   while (!(await answers())) {
-    if (takeLock(lock)) {
-      try {
-        // Who held the lock before us may have started it since we asked.
-        if (!(await answers())) await start(directory, words, answers, deadline);
-      } finally {
-        rmSync(lock, { force: true });
-      }
-    } else if (Date.now() > deadline) {
-      throw notStarted(directory);
-    } else {
-      await sleep(POLL_MS);
-    }
+    if (Date.now() > deadline) throw notStarted(directory);
+    await sleep(POLL_MS);
   }
+  daemon.unref();
   return client;
 }
 
@@ -57,49 +49,6 @@ function makeDirectory(directory: string): void {
     if (code === "EACCES" || code === "EPERM") throw refused("Operation not permitted");
     throw error;
   }
-}
-
-/** False: another command that is still alive has it. The file appears with its content, hence the link. */
-function takeLock(path: string): boolean {
-  const own = `${path}.${process.pid}`;
-  try {
-    writeFileSync(own, String(process.pid));
-    linkSync(own, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    if (!isHeld(path)) rmSync(path, { force: true });
-    return false;
-  } finally {
-    rmSync(own, { force: true });
-  }
-}
-
-function isHeld(path: string): boolean {
-  try {
-    return process.kill(Number(readFileSync(path, "utf8")), 0);
-  } catch {
-    return false; // it has ended, or has just let go
-  }
-}
-
-async function start(
-  directory: string,
-  words: readonly string[],
-  answers: () => Promise<boolean>,
-  deadline: number,
-): Promise<void> {
-  const daemon = spawnDetached(directory, words);
-  let isGone = false;
-  const gone = (): void => {
-    isGone = true;
-  };
-  daemon.once("exit", gone).once("error", gone);
-  while (!(await answers())) {
-    if (isGone || Date.now() > deadline) throw notStarted(directory);
-    await sleep(POLL_MS);
-  }
-  daemon.unref();
 }
 
 function spawnDetached(

@@ -3,13 +3,14 @@
  * inode, under /run, so that a reboot clears it.
  *
  *     control.sock       the control API
+ *     lock               held by the daemon that serves the namespace
  *     daemon.log         what it wrote when the command started it
  *     netns              the private namespace with the host ends, pinned: it outlives the daemon
  *     sysctls-N.json     what L3S changed for master N and must put back
  */
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { createNetns, currentNetns, netnsInode, pinNetns, withNetns } from "../linux/netns.ts";
-import { SysError } from "../linux/sys.ts";
+import { SysError, tryLock } from "../linux/sys.ts";
 import { setSysctl } from "../linux/sysctl.ts";
 
 export interface Places {
@@ -25,6 +26,10 @@ export function findPlaces(): Places {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   return { dir, socket: `${dir}/control.sock` };
 }
+
+/** Whether this process is now the one daemon of its namespace; it is until it ends. */
+export const becomeTheDaemon = (places: Places): boolean =>
+  tryLock(openSync(`${places.dir}/lock`, "a", 0o600));
 
 /**
  * The namespace where the host ends live and no IP stack sees the slaves' frames: the one of a former run, or a

@@ -117,14 +117,14 @@ export class DataPath implements DecisionPort {
   }
 
   #enqueue(f: Frame, except: Slave): void {
-    if (this.groups.isEmpty(eth.dstHigh(f), eth.dstLow(f))) return;
+    if (this.groups.isEmpty(eth.dstHigh(f), eth.dstLow(f) | 0)) return; // signed: V8 boxes what is above 2^31
     if (!this.#backlog.push(f, except)) this.statistics.dropped(NOBODY, v.BACKLOG);
   }
 
   #flood(f: Frame, except: Slave): number {
     let copies = 1;
     const { groups } = this;
-    for (let n = groups.first(eth.dstHigh(f), eth.dstLow(f)); n !== 0; n = groups.next(n)) {
+    for (let n = groups.first(eth.dstHigh(f), eth.dstLow(f) | 0); n !== 0; n = groups.next(n)) {
       const to = groups.member(n);
       if (to === except) continue;
       this.#deliver(to, f);

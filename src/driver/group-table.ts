@@ -6,7 +6,7 @@
  *
  *     for (let n = groups.first(high, low); n !== 0; n = groups.next(n)) deliver(groups.member(n), frame);
  *
- * One walk at a time; a table that changes under it makes it miss or repeat a slave, not fail.
+ * A MAC is bytes 0–1 and bytes 2–5 of it; the latter may be signed. One walk at a time; a table that changes under it makes it miss or repeat a slave, not fail.
  */
 import { type Mac, macHigh, macLow } from "../wire/address.ts";
 import type { Slave } from "./decide/machine.ts";
@@ -54,7 +54,7 @@ export class GroupTable {
 
   /** Starts a walk over the slaves that take a group; 0 if there are none. */
   first(high: number, low: number): number {
-    const isBroadcast = high === 0xffff && low === 0xffffffff;
+    const isBroadcast = high === 0xffff && (low | 0) === -1;
     this.#asked = isBroadcast ? this.#everybody : this.#find(high, low);
     this.#others = isBroadcast ? NO_MEMBERS : this.#takesAll;
     return this.next(0);

@@ -16,6 +16,7 @@ const libc = {
   epoll_ctl: c.func("epoll_ctl", "int", ["int", "int", "int", "void *"]),
   epoll_wait: c.func("epoll_wait", "int", ["int", "void *", "int", "int"]),
   eventfd: c.func("eventfd", "int", ["uint", "int"]),
+  flock: c.func("flock", "int", ["int", "int"]),
   getsockopt: c.func("getsockopt", "int", ["int", "int", "int", "void *", "void *"]),
   if_nametoindex: c.func("if_nametoindex", "uint", ["str"]),
   mmap: c.func("mmap", "uintptr_t", ["uintptr_t", "size_t", "int", "int", "int", "int64"]),
@@ -115,6 +116,13 @@ export const close = (fd: number): void => {
 
 export function openFile(path: string, doing: string = `open ${path}`): number {
   return ok(libc.open(path, O_CLOEXEC, 0), doing);
+}
+
+/** Whether this process now holds the lock on an open file; it does until it ends. man: flock(2). */
+export function tryLock(fd: number): boolean {
+  const EXCLUSIVE = 2;
+  const NOT_WAITING = 4;
+  return libc.flock(fd, EXCLUSIVE | NOT_WAITING) === 0;
 }
 
 export function socket(domain: number, type: number, protocol: number, doing = "socket"): number {

@@ -40,7 +40,7 @@ export interface DecisionPort {
 
 /** The slave that holds an IPv4 address and is up, or NOBODY. */
 export function owner4(port: DecisionPort, addr: number): Slave {
-  return port.addresses.find4(addr);
+  return port.addresses.find4(addr | 0); // signed: V8 boxes what is above 2^31
 }
 
 /** The slave that holds the IPv6 address at `at` and is up, or NOBODY. */

@@ -10,7 +10,7 @@ import { VNET_HEADER } from "../../linux/packet.ts";
 import * as eth from "../../wire/ethernet.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { GROUP, HOST, NEIGHBOUR, NextHops, NOWHERE, SILENT } from "./next-hops.ts";
-import { addHop } from "./packets.ts";
+import { addHop, FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW } from "./packets.ts";
 
 /** Ways out; each returns 0 or the reason of a loss. */
 export interface Ways {
@@ -95,8 +95,8 @@ export class Egress {
   /** The pair's far end has the master's MAC. */
   #forward(f: Frame): number {
     eth.setDst(f, this.#port.macHigh, this.#port.macLow);
-    eth.setSrc(f, this.#port.macHigh, this.#port.macLow);
-    addHop(f);
+    if (addHop(f)) eth.setSrc(f, this.#port.macHigh, this.#port.macLow);
+    else eth.setSrc(f, FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW);
     return this.#ways.hooks(f);
   }
 

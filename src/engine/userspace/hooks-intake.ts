@@ -12,16 +12,18 @@
  * daemon or the next.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { installHopKeeper, removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
 import {
   dumpRoutes,
   type RouteSpec,
   RT_SCOPE_LINK,
   RT_TABLE_MAIN,
 } from "../../linux/netlink/route.ts";
+import type { NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { AF_INET } from "../../linux/sys.ts";
 import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
-import { formatIp } from "../../wire/address.ts";
-import type { Intake, Master } from "./intake.ts";
+import { formatIp, macFrom } from "../../wire/address.ts";
+import { type Intake, type Master, tableName } from "./intake.ts";
 import {
   FAMILIES,
   hostRoute,
@@ -31,6 +33,7 @@ import {
   OwnRouting,
   RULE_PRIORITY,
 } from "./own-routing.ts";
+import { FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW } from "./packets.ts";
 
 /** Behind every route that a person might set. */
 const LAST_METRIC = 0xffffffff;
@@ -41,6 +44,8 @@ export interface HooksParts {
   readonly up: { readonly name: string; readonly ifindex: number };
   /** Runs a section in the master's namespace. */
   readonly inside: <T>(section: () => T) => T;
+  /** nf_tables of the master's namespace, where the kernel has it. */
+  readonly netfilter: NetlinkSocket | undefined;
   /** Where the sysctls' former values are kept. */
   readonly savedPath: string;
 }
@@ -67,6 +72,12 @@ export class HooksIntake implements Intake {
     );
     const forwards = parts.inside(() => switchForwardingOn(parts));
     for (const family of FAMILIES) this.#addRules(family, forwards);
+    if (parts.netfilter !== undefined)
+      installHopKeeper(parts.netfilter, {
+        table: tableName(master),
+        ifindex: up.ifindex,
+        markMac: macFrom(FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW),
+      });
     this.refresh();
   }
 
@@ -87,6 +98,8 @@ export class HooksIntake implements Intake {
   }
 
   close(): void {
+    const { netfilter, master } = this.#parts;
+    if (netfilter !== undefined) removeHopKeeper(netfilter, tableName(master));
     this.#routing.clear();
     restoreSysctls(this.#parts);
   }
@@ -154,6 +167,7 @@ function switchForwardingOn(parts: HooksParts): boolean {
   const { master, up } = parts;
   const devices = [master.name, up.name];
   const wanted: Sysctl[] = devices.map((name) => [`ipv4/conf/${name}/forwarding`, "1"]);
+  wanted.push([`ipv4/conf/${up.name}/accept_local`, "1"]); // a slave may send from the master's address
   const own = devices.map((name): Sysctl => [`ipv6/conf/${name}/force_forwarding`, "1"]);
   if (findSysctl(own[0]![0]) !== undefined) wanted.push(...own);
   // Before Linux 6.17 IPv6 forwards on all devices or none, and forwarding ends the taking of router

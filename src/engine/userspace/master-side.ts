@@ -98,6 +98,7 @@ export class MasterSide {
         master: this.#master,
         up: this.#up,
         inside: (section) => withNetns(masterNetns, section),
+        netfilter: this.#netfilter,
         savedPath: `${stateDir}/sysctls-${this.#master.ifindex}.json`,
       });
     if (this.#netfilter === undefined) return new RoutesIntake(this.#master);

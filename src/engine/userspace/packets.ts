@@ -23,14 +23,27 @@ export function isMembershipReport(f: Frame): boolean {
   return false;
 }
 
-/** Gives back the hop that forwarding in the master's namespace takes. 255 has no room for it. */
-export function addHop(f: Frame): void {
+/** Gives back the hop that forwarding in the master's namespace takes; false for 255, which has no room for it. */
+export function addHop(f: Frame): boolean {
   const at = eth.HEADER;
   switch (eth.type(f)) {
-    case eth.ETH_P_IP:
-      if (ipv4.ttl(f, at) < 255) ipv4.setTtl(f, at, ipv4.ttl(f, at) + 1);
-      return;
-    case eth.ETH_P_IPV6:
-      if (ipv6.hopLimit(f, at) < 255) ipv6.setHopLimit(f, at, ipv6.hopLimit(f, at) + 1);
+    case eth.ETH_P_IP: {
+      const ttl = ipv4.ttl(f, at);
+      if (ttl < 255) ipv4.setTtl(f, at, ttl + 1);
+      return ttl < 255;
+    }
+    case eth.ETH_P_IPV6: {
+      const limit = ipv6.hopLimit(f, at);
+      if (limit < 255) ipv6.setHopLimit(f, at, limit + 1);
+      return limit < 255;
+    }
   }
+  return true;
 }
+
+/**
+ * Source MAC of packets that go into the hooks with a hop limit of 255: the mark by which the master's
+ * namespace gives the hop back itself (linux/netlink/nft-hop-limit.ts). Locally administered, on no wire.
+ */
+export const FULL_HOPS_MAC_HIGH = 0x0269;
+export const FULL_HOPS_MAC_LOW = 0x70766cff;

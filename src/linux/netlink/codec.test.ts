@@ -97,6 +97,16 @@ test("a datagram is taken apart into the messages that were put in", () => {
   );
 });
 
+test("a message starts where the one before it ends, rounded up to four bytes", () => {
+  const odd = "11000000 1000 0000 01000000 00000000 aa 000000";
+  const next = "10000000 0300 0000 02000000 00000000";
+  const seen = decodeMessages(hex(odd + next)).map(({ seq, payload }) => [seq, payload.length]);
+  assert.deepEqual(seen, [
+    [1, 1],
+    [2, 0],
+  ]);
+});
+
 // Bytes that get past the first checks: fixed structure, then attributes as they come, then damage.
 const attribute = fc.tuple(
   fc.oneof(fc.nat(64), fc.nat(0xffff)),

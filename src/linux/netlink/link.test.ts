@@ -140,20 +140,42 @@ test(
   "one socket hears of addresses in every namespace with an id, and which one it was",
   { skip },
   inScratch((scratch) => {
-    const { here, there, h0, far } = pair(scratch);
+    const { here, h0, far } = pair(scratch);
     const groups = [link.RTNLGRP_LINK, link.RTNLGRP_IPV4_IFADDR];
     const events = scratch.socket(here, { groups, allNsid: true });
     addAddress(far, { ifindex: h0.link!, ip: Uint8Array.of(10, 0, 0, 7), prefixLength: 24 });
     const [added] = eventsOf(events);
     assert.equal(added?.type, RTM_NEWADDR);
     assert.equal(added?.nsid, h0.linkNsid);
+  }),
+);
 
+test(
+  "a device that moved on is silent until its other end is asked where it is",
+  { skip },
+  inScratch((scratch) => {
+    const { here, socket, h0, far } = pair(scratch);
+    const groups = [link.RTNLGRP_LINK, link.RTNLGRP_IPV4_IFADDR];
+    const events = scratch.socket(here, { groups, allNsid: true });
     const third = scratch.namespace();
     link.setLink(far, h0.link!, { netnsFd: third });
-    const moved = eventsOf(events).find(({ type }) => type === RTM_DELLINK)!;
-    assert.equal(moved.nsid, h0.linkNsid);
-    assert.notEqual(link.parseLink(moved.payload).newIfindex, undefined);
-    assert.notEqual(there, third);
+    const left = eventsOf(events).find(({ type }) => type === RTM_DELLINK)!;
+    assert.equal(left.nsid, h0.linkNsid);
+    const { newIfindex: ifindex } = link.parseLink(left.payload);
+    const inThird = scratch.socket(third);
+    const add = (last: number) => {
+      const ip = Uint8Array.of(10, 0, 0, last);
+      addAddress(inThird, { ifindex: ifindex!, ip, prefixLength: 24 });
+    };
+    add(1);
+    assert.deepEqual(eventsOf(events), []);
+    const { linkNsid, link: index } = link.getLink(socket, h0.index)!;
+    assert.equal(index, ifindex);
+    add(2);
+    assert.deepEqual(
+      eventsOf(events).map(({ type, nsid }) => [type, nsid]),
+      [[RTM_NEWADDR, linkNsid]],
+    );
   }),
 );
 

@@ -23,9 +23,12 @@ const NFT_REG_VERDICT = 0;
 const NF_VERDICTS = { drop: 0, accept: 1 } as const;
 
 const NFT_META_PROTOCOL = 1;
+const NFT_META_IIF = 4;
 const NFT_META_L4PROTO = 16;
 const NFT_META_PKTTYPE = 19;
+const NFT_PAYLOAD_LL_HEADER = 0;
 const NFT_PAYLOAD_NETWORK_HEADER = 1;
+const NFT_PAYLOAD_CSUM_INET = 1;
 const NFT_CMP_EQ = 0;
 const NFT_CMP_NEQ = 1;
 
@@ -36,17 +39,46 @@ export const loadTransportProtocol: Expression = meta(NFT_META_L4PROTO);
 /** PACKET_HOST, PACKET_BROADCAST, …, in one byte. */
 export const loadPacketType: Expression = meta(NFT_META_PKTTYPE);
 
+/** Index of the device it came in by, four bytes in the machine's order. */
+export const loadInputDevice: Expression = meta(NFT_META_IIF);
+
 /** `length` bytes from `offset` on, counted from the network header. */
 export const loadPayload = (offset: number, length: number): Expression =>
+  load(NFT_PAYLOAD_NETWORK_HEADER, offset, length);
+/** Counted from the Ethernet header with which it came. */
+export const loadLinkPayload = (offset: number, length: number): Expression =>
+  load(NFT_PAYLOAD_LL_HEADER, offset, length);
+
+const load = (base: number, offset: number, length: number): Expression =>
   expression(
     "payload",
     (data) =>
       data
         .be32(1, NFT_REG_1) // NFTA_PAYLOAD_DREG
-        .be32(2, NFT_PAYLOAD_NETWORK_HEADER) // NFTA_PAYLOAD_BASE
+        .be32(2, base) // NFTA_PAYLOAD_BASE
         .be32(3, offset) // NFTA_PAYLOAD_OFFSET
         .be32(4, length), // NFTA_PAYLOAD_LEN
   );
+
+/** Writes one byte, counted from the network header; `checksumAt`: where the header's checksum is to follow it. */
+export const setPayload = (offset: number, value: number, checksumAt?: number): Expression[] => [
+  expression("immediate", (data) =>
+    data
+      .be32(1, NFT_REG_1) // NFTA_IMMEDIATE_DREG
+      .nest(2, (operand) => operand.bytes(NFTA_DATA_VALUE, Uint8Array.of(value))),
+  ),
+  expression("payload", (data) => {
+    data
+      .be32(2, NFT_PAYLOAD_NETWORK_HEADER) // NFTA_PAYLOAD_BASE
+      .be32(3, offset) // NFTA_PAYLOAD_OFFSET
+      .be32(4, 1) // NFTA_PAYLOAD_LEN
+      .be32(5, NFT_REG_1); // NFTA_PAYLOAD_SREG
+    if (checksumAt !== undefined)
+      data
+        .be32(6, NFT_PAYLOAD_CSUM_INET) // NFTA_PAYLOAD_CSUM_TYPE
+        .be32(7, checksumAt); // NFTA_PAYLOAD_CSUM_OFFSET
+  }),
+];
 
 export const mustBe = (...value: number[]): Expression => compare(NFT_CMP_EQ, value);
 export const mustNotBe = (...value: number[]): Expression => compare(NFT_CMP_NEQ, value);

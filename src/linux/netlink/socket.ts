@@ -1,7 +1,7 @@
 /**
  * A netlink socket: asks the kernel and waits for its answer, or listens to what it tells; never both, so
- * that no answer and no event is ever in the way of the other. It belongs to the network namespace the thread was in
- * when it was opened. man: netlink(7).
+ * that no answer and no event is ever in the way of the other. It belongs to the network namespace the
+ * thread was in when it was opened. man: netlink(7).
  */
 import * as sys from "../sys.ts";
 import { decodeMessages, encodeMessage, type Message } from "./codec.ts";
@@ -157,12 +157,15 @@ export class NetlinkSocket {
   }
 
   #awaitMessages(doing: string): Message[] {
+    const end = performance.now() + ANSWER_TIMEOUT_MS;
     for (;;) {
       const datagram = this.#datagram();
       if (typeof datagram !== "number") return decodeMessages(datagram);
       if (datagram === -EINTR) continue;
       if (datagram !== -EAGAIN) throw new NetlinkError(doing, -datagram);
-      if (!sys.poll(this.fd, POLLIN, ANSWER_TIMEOUT_MS)) throw new NetlinkError(doing, ETIMEDOUT);
+      // A signal ends the waiting early.
+      if (!sys.poll(this.fd, POLLIN, ANSWER_TIMEOUT_MS) && performance.now() >= end)
+        throw new NetlinkError(doing, ETIMEDOUT);
     }
   }
 

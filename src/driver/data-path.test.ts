@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { frame, mac, type Net, topology } from "../../test/topology.ts";
+import { Frame } from "../wire/frame.ts";
+import { BACKLOG_MAX } from "./backlog.ts";
+import { DataPath, type Outlets } from "./data-path.ts";
+import { NOBODY } from "./decide/machine.ts";
+import * as verdict from "./decide/verdict.ts";
+
+const bridge = (): Net =>
+  topology(`
+    eth0   l2 bridge
+    ipvl0  10.0.0.10 fd00::10 joins 01:00:5e:01:01:01
+    ipvl1  10.0.0.11 fd00::11
+    ipvl2
+  `);
+
+const toSibling = "own>own 10.0.0.10>10.0.0.11";
+const toAll = "own>all 10.0.0.10>10.0.0.255";
+const { length } = frame(toAll);
+
+/** A data path over the net's tables whose outlets lose what they are told to. */
+function pathOver(net: Net, outlets: Partial<Outlets>): DataPath {
+  const path = new DataPath({
+    addresses: net.port.addresses,
+    groups: net.groups,
+    statistics: net.statistics,
+    outlets: { deliver: () => 0, wire: () => 0, stack: () => 0, route: () => 0, ...outlets },
+  });
+  path.configure(net.port.settings, net.port.mac);
+  return path;
+}
+
+test("the copies of a flood wait for `flush`, what goes out of the master does not", () => {
+  const out: string[] = [];
+  const path = pathOver(bridge(), {
+    wire: () => out.push("wire") && 0,
+    deliver: (to) => out.push(`slave ${to}`) && 0,
+  });
+  path.xmit(1, frame(toAll));
+  path.xmit(1, frame(toSibling));
+  assert.deepEqual(out, ["wire", "slave 2"]); // unicast goes before the flood's copies
+  assert.equal(path.flush(100), false);
+  assert.deepEqual(out, ["wire", "slave 2", "slave 2", "slave 3"]);
+});
+
+test("`flush` stops at the flood in which it has made enough copies", () => {
+  let copies = 0;
+  const path = pathOver(bridge(), { deliver: () => copies++ && 0 });
+  for (let i = 0; i < 5; i++) path.xmit(1, frame(toAll));
+  assert.equal(path.flush(1), true);
+  assert.equal(copies, 2);
+  assert.equal(path.flush(100), false);
+  assert.equal(copies, 10);
+});
+
+test("a thousand floods wait, and what comes then is lost to the slaves and counted, but leaves", () => {
+  let left = 0;
+  const net = bridge();
+  const path = pathOver(net, { wire: () => left++ && 0 });
+  const f = frame(toAll);
+  for (let i = 0; i < BACKLOG_MAX + 7; i++) path.xmit(1, f);
+  assert.equal(left, BACKLOG_MAX + 7);
+  assert.deepEqual(net.statistics.read(NOBODY).drops, { backlog: 7 });
+  while (path.flush(100));
+  assert.equal(net.statistics.read(2).rxPackets, BACKLOG_MAX);
+});
+
+test("a group that no slave takes does not wait", () => {
+  const path = pathOver(bridge(), {});
+  path.xmit(1, frame("own>01:00:5e:7f:00:01 10.0.0.10>239.127.0.1"));
+  assert.equal(path.flush(0), false);
+});
+
+test("a slave that goes down while a flood waits gets no copy", () => {
+  const net = bridge();
+  const path = pathOver(net, {});
+  path.xmit(1, frame(toAll));
+  net.groups.remove(2);
+  path.flush(100);
+  assert.equal(net.statistics.read(2).rxPackets, 0);
+  assert.equal(net.statistics.read(3).rxPackets, 1);
+});
+
+test("copies have the bytes before the frame that belong to it", () => {
+  const net = bridge();
+  const headroom = 10;
+  const seen: number[] = [];
+  const path = new DataPath({
+    addresses: net.port.addresses,
+    groups: net.groups,
+    statistics: net.statistics,
+    headroom,
+    outlets: {
+      deliver: (_, f) => seen.push(f.bytes[f.start - headroom]!) && 0,
+      wire: () => 0,
+      stack: () => 0,
+      route: () => 0,
+    },
+  });
+  path.configure(net.port.settings, net.port.mac);
+  const bytes = new Uint8Array(headroom + length).fill(7, 0, headroom);
+  bytes.set(frame(toAll).view(), headroom);
+  path.xmit(1, new Frame().set(bytes, headroom, length));
+  bytes.fill(0);
+  path.flush(100);
+  assert.deepEqual(seen, [7, 7]);
+});
+
+test("both ends of a unicast frame count it", () => {
+  const net = bridge();
+  net.send("ipvl0", toSibling);
+  const [from, to] = [net.statistics.read(1), net.statistics.read(2)];
+  assert.deepEqual([from.txPackets, from.txBytes, from.rxPackets], [1, length, 0]);
+  assert.deepEqual([to.rxPackets, to.rxBytes, to.multicast, to.txPackets], [1, length, 0, 0]);
+});
+
+test("a flood counts once for its sender, and as multicast for each receiver", () => {
+  const net = bridge();
+  net.send("ipvl0", toAll);
+  assert.equal(net.statistics.read(1).txPackets, 1);
+  for (const id of [2, 3]) {
+    const { rxPackets, multicast } = net.statistics.read(id);
+    assert.deepEqual([rxPackets, multicast], [1, 1]);
+  }
+});
+
+test("a frame from the wire counts for its receiver only", () => {
+  const net = bridge();
+  net.receive("w0>own 10.0.0.1>10.0.0.10");
+  assert.equal(net.statistics.read(1).rxPackets, 1);
+  assert.deepEqual(net.statistics.read(NOBODY), net.statistics.read(3));
+});
+
+test("a dropped frame counts as dropped, with the reason, and not as sent", () => {
+  const net = topology(`
+    eth0   l2 private
+    ipvl0  10.0.0.10
+    ipvl1  10.0.0.11
+  `);
+  net.send("ipvl0", toSibling);
+  const { txPackets, txDropped, drops } = net.statistics.read(1);
+  assert.deepEqual([txPackets, txDropped, drops], [0, 1, { isolated: 1 }]);
+  assert.equal(net.statistics.read(2).rxErrors, 0);
+});
+
+test("a frame that an outlet loses counts with the outlet's reason, at the sender and the receiver", () => {
+  const net = bridge();
+  const path = pathOver(net, {
+    deliver: () => verdict.SEND_FAILED,
+    wire: () => verdict.SEND_FAILED,
+  });
+  path.xmit(1, frame(toSibling));
+  path.xmit(1, frame("own>w0 10.0.0.10>10.0.0.1"));
+  path.receive(frame("w0>own 10.0.0.1>10.0.0.11"));
+  assert.deepEqual(net.statistics.read(1).drops, { "send-failed": 2 });
+  assert.deepEqual(net.statistics.read(2).drops, { "send-failed": 2 });
+  assert.equal(net.statistics.read(2).rxErrors, 2);
+});
+
+test("a change of settings counts from the next frame on", () => {
+  const net = bridge();
+  assert.deepEqual(net.send("ipvl0", toSibling), ["ipvl1"]);
+  net.port.configure({ flag: "private" });
+  net.path.configure(net.port.settings, net.port.mac);
+  assert.deepEqual(net.send("ipvl0", toSibling), ["dropped: isolated"]);
+  net.port.setMac(mac("other"));
+  net.path.configure(net.port.settings, net.port.mac);
+  assert.deepEqual(net.send("ipvl0", toSibling), ["dropped: forged-mac"]);
+});
+
+/**
+ * Addresses and MACs with the top bit set, which V8 keeps in a box once they are not in a register. Bytes are
+ * added up chunk by chunk, since a collection in between would hide them.
+ */
+test("two million frames allocate nothing", () => {
+  const net = topology(`
+    eth0   l2 bridge
+    ipvl0  192.168.0.10 fd00::10 joins 01:00:5e:01:01:01
+    ipvl1  192.168.0.11 fd00::11
+    ipvl2
+  `);
+  const own = "02:42:ac:11:00:02";
+  const path = pathOver(net, {});
+  path.configure(net.port.settings, mac(own));
+  const sent = [
+    `${own}>${own} 192.168.0.11>192.168.0.10`,
+    `${own}>${own} fd00::11>fd00::10`,
+    `${own}>w0 192.168.0.11>192.168.0.1`,
+    `${own}>all 192.168.0.11>192.168.0.255`,
+    `${own}>01:00:5e:01:01:01 192.168.0.11>239.1.1.1`,
+  ].map(frame);
+  const arriving = [
+    `w0>${own} 192.168.0.1>192.168.0.10`,
+    `w0>${own} fd00::1>fd00::11`,
+    "w0>all arp 192.168.0.1>192.168.0.10",
+  ].map(frame);
+  const chunk = (): void => {
+    for (let turn = 0; turn < 5000; turn++) {
+      for (let i = 0; i < sent.length; i++) path.xmit(2, sent[i]!);
+      for (let i = 0; i < arriving.length; i++) path.receive(arriving[i]!);
+      while (path.flush(64));
+    }
+  };
+  for (let i = 0; i < 20; i++) chunk(); // until it is compiled
+  let allocated = 0;
+  for (let i = 0; i < 50; i++) {
+    const before = process.memoryUsage().heapUsed;
+    chunk();
+    allocated += Math.max(0, process.memoryUsage().heapUsed - before);
+  }
+  assert.ok(allocated < 1 << 20, `${allocated} bytes for two million frames`);
+});

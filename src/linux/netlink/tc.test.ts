@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { Stack, sender } from "../../../test/scratch-frames.ts";
+import { inScratch, needsNamespaces, type Scratch } from "../../../test/scratch-netns.ts";
+import { ETH_P_IP } from "../../wire/ethernet.ts";
+import { withNetns } from "../netns.ts";
+import { addVeth, getLink, setLink } from "./link.ts";
+import { addClsact, deleteClsact, redirectToIngress } from "./tc.ts";
+
+const skip = needsNamespaces;
+const noTc = skip || missing("tc");
+const LOCAL_EXPERIMENTAL = 0x88b5;
+
+/** a0 = a1 and b0 = b1, all up. */
+function twoPairs(scratch: Scratch) {
+  const netns = scratch.namespace();
+  const socket = scratch.socket(netns);
+  const index = (name: string): number => getLink(socket, name)!.index;
+  for (const [name, peer] of [
+    ["a0", "a1"],
+    ["b0", "b1"],
+  ] as const) {
+    addVeth(socket, { name, up: true, peer: { name: peer } });
+    setLink(socket, index(peer), { up: true });
+  }
+  return { netns, socket, index };
+}
+
+test(
+  "what arrives at a device arrives at another instead, even a frame of a bare header",
+  { skip },
+  inScratch((scratch) => {
+    const { netns, socket, index } = twoPairs(scratch);
+    addClsact(socket, index("a1"));
+    redirectToIngress(socket, index("a1"), index("b1"));
+    const types = [ETH_P_IP, LOCAL_EXPERIMENTAL];
+    const passed = new Stack(scratch, netns, index("a1"), types);
+    const target = new Stack(scratch, netns, index("b1"), types);
+    const send = sender(scratch, netns, index("a0"));
+    const macs = "0200000000020200000000aa";
+    const bare = `${macs}88b5`;
+    const short = `${macs}080045`;
+    const marker = `${macs}0800ffff`;
+    send(Buffer.from(bare, "hex"));
+    send(Buffer.from(short, "hex"));
+    target.settle(send, Buffer.from(marker, "hex"));
+    passed.drain();
+    assert.deepEqual(target.seen.sort(), [short, marker, bare].sort());
+    assert.deepEqual(passed.seen, []);
+
+    deleteClsact(socket, index("a1"));
+    passed.settle(send, Buffer.from(marker, "hex"));
+    assert.deepEqual(passed.seen, [marker]);
+  }),
+);
+
+test(
+  "tc(8) shows the filter as it is meant",
+  { skip: noTc },
+  inScratch((scratch) => {
+    const { netns, socket, index } = twoPairs(scratch);
+    addClsact(socket, index("a1"));
+    assert.throws(() => addClsact(socket, index("a1")), { code: "EEXIST" });
+    redirectToIngress(socket, index("a1"), index("b1"));
+    const shown = withNetns(netns, () =>
+      execFileSync("tc", ["filter", "show", "dev", "a1", "ingress"], { encoding: "utf8" }),
+    );
+    assert.match(shown, /protocol all pref 1 u32/);
+    assert.match(shown, /mirred \(Ingress Redirect to device b1\) stolen/);
+    assert.doesNotMatch(shown, /match/);
+  }),
+);
+
+function missing(tool: string): string | false {
+  try {
+    execFileSync(tool, ["-V"]);
+    return false;
+  } catch {
+    return `needs ${tool}`;
+  }
+}
