@@ -1,10 +1,12 @@
 /**
- * Keeps frames that belong to slaves from the master's own stack: a chain at the master's ingress drops what the
- * slaves own (sets of addresses), after packet sockets have had their copy and before anything of the stack has.
+ * Keeps frames that belong to slaves from the master's own stack: a chain at the master's ingress drops
+ * what the slaves own (sets of addresses), after packet sockets have had their copy and before anything of
+ * the stack has.
  *
  * Its rules are `ownerOfDst()` of the driver in the words of nf_tables, and a test compares the two frame by
- * frame. At ingress the kernel has taken one VLAN tag off already; a frame with a second one has neither of the
- * protocols asked for here, and so no owner, as it should. Talks to the kernel directly: the nft tool may be missing.
+ * frame. At ingress the kernel has taken one VLAN tag off already; a frame with a second one has none of the
+ * protocols asked for here, and so no owner, as it should. Talks to the kernel itself: the nft tool may be
+ * missing.
  */
 import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from "../../wire/ethernet.ts";
 import * as nft from "./nft-expr.ts";

@@ -1,6 +1,6 @@
 /**
- * The small numbers by which one network namespace knows another. They mean something only in the namespace that
- * gave them, which is the socket's. man: ip-netns(8); kernel: net/core/net_namespace.c.
+ * The small numbers by which one network namespace knows another. They mean something only in the namespace
+ * that gave them, which is the socket's. man: ip-netns(8); kernel: net/core/net_namespace.c.
  */
 import { AttrWriter, attrs } from "./codec.ts";
 import { RTM_GETNSID, RTM_NEWNSID } from "./constants.ts";

@@ -1,7 +1,7 @@
 /** For parsers: fields that may be missing. */
 import type { Attr, Attrs } from "./codec.ts";
 
-/** An object with those of the fields whose attribute is there: `{ ...pick(told, { mac: IFLA_ADDRESS }, bytes) }`. */
+/** Those of the fields whose attribute is there: `{ ...pick(told, { mac: IFLA_ADDRESS }, bytes) }`. */
 export function pick<K extends string, T>(
   told: Attrs | undefined,
   fields: Record<K, number>,

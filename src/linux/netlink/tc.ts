@@ -1,7 +1,7 @@
 /**
  * Traffic control, as much as it takes to lead frames from one device's ingress into another's: the way
- * into a device's own stack from outside it. man: tc-mirred(8). Of classifiers u32 is asked for, which every kernel has
- * that has any; matchall would say the same in fewer bytes.
+ * into a device's own stack from outside it. man: tc-mirred(8). Of classifiers u32 is asked for, since small
+ * kernels have that and not matchall, which would say the same.
  */
 import { AttrWriter } from "./codec.ts";
 import {
