@@ -8,7 +8,7 @@
  *      |-- ns0: ipvl0               10.0.0.10/24  fd00::10/64    (made by whoever uses this)
  *      `-- ns1: ipvl1               10.0.0.11/24  fd00::11/64
  */
-import { execFile } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { accessSync, chmodSync, constants, mkdirSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -50,11 +50,24 @@ export async function shell(
   line: string,
   env: NodeJS.ProcessEnv = {},
 ): Promise<string> {
-  const enter = end === "host" ? [] : ["nsenter", `--net=/run/netns/${end}`];
-  const [program, ...args] = [...enter, "sh", "-ec", line];
+  const [program, ...args] = at(end, ["sh", "-ec", line]);
   const options = { env: { ...process.env, PATH, ...env }, maxBuffer: 1 << 26 };
-  const { stdout, stderr } = await run(program!, args, options);
+  const { stdout, stderr } = await run(program, args, options);
   return stdout + stderr;
+}
+
+/** Starts a program at one of the ends; whoever starts it reads what it says, and ends it. */
+export function spawnAt(end: string, words: readonly string[]): ChildProcessWithoutNullStreams {
+  const [program, ...args] = at(end, words);
+  return spawn(program, args, { env: { ...process.env, PATH } });
+}
+
+/** The words that run a command at an end. */
+function at(end: string, words: readonly string[]): [string, ...string[]] {
+  const [program, ...args] = words;
+  return end === "host"
+    ? [program!, ...args]
+    : ["nsenter", `--net=/run/netns/${end}`, program!, ...args];
 }
 
 /** The host with its master, and the LAN. Only in a sandbox: it is the sandbox's own network that gets an eth0. */

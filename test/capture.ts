@@ -1,0 +1,65 @@
+/** What a device sees, as tcpdump writes it down and tshark reads it: judges that are not ours. */
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
+import { shell, spawnAt } from "../scripts/lab.ts";
+
+export interface CapturedFrame {
+  readonly number: number;
+  readonly length: number;
+  /** Any checksum of IPv4, TCP, UDP, ICMP or ICMPv6 that is not right. */
+  readonly isWrong: boolean;
+}
+
+export class Capture {
+  readonly #file: string;
+  readonly #tcpdump: ChildProcess;
+  readonly #written: Promise<void>;
+
+  private constructor(file: string, tcpdump: ChildProcess) {
+    this.#file = file;
+    this.#tcpdump = tcpdump;
+    this.#written = finished(tcpdump.stdout!.pipe(createWriteStream(file)));
+  }
+
+  /** Resolves when it listens. */
+  static async start(end: string, device: string, file: string): Promise<Capture> {
+    // To stdout and as who we are: a profile of the distribution may forbid files and other users.
+    const options = ["-n", "-U", "-B", "65536", "-s", "0", "-Z", "root", "-w", "-"];
+    const tcpdump = spawnAt(end, ["tcpdump", "-i", device, ...options]);
+    const capture = new Capture(file, tcpdump);
+    await once(tcpdump.stderr, "data"); // "listening on ..."
+    return capture;
+  }
+
+  async stop(): Promise<void> {
+    this.#tcpdump.kill("SIGINT");
+    await this.#written;
+  }
+
+  async frames(): Promise<CapturedFrame[]> {
+    const verify = CHECKSUMS.map((protocol) => `-o ${protocol}.check_checksum:TRUE`).join(" ");
+    const fields = ["frame.number", "frame.len", ...CHECKSUMS.map((p) => `${p}.checksum.status`)];
+    const lines = await shell(
+      "host",
+      `tshark -n -r ${this.#file} ${verify} -T fields ${fields.map((f) => `-e ${f}`).join(" ")} 2>/dev/null`,
+    );
+    return lines.split("\n").filter(Boolean).map(parseLine);
+  }
+}
+
+/** Protocols whose checksums tshark verifies only when told to. */
+const CHECKSUMS = ["ip", "tcp", "udp"];
+
+/** tshark: PROTO_CHECKSUM_E_BAD. */
+const BAD = "0";
+
+function parseLine(line: string): CapturedFrame {
+  const [number, length, ...statuses] = line.split("\t");
+  return {
+    number: Number(number),
+    length: Number(length),
+    isWrong: statuses.some((status) => status.split(",").includes(BAD)),
+  };
+}
