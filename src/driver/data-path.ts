@@ -2,7 +2,7 @@
  * The frame path of one port: asks `decide/` what happens to a frame, counts it, and hands it to the outlets
  * of whoever embeds it: the userspace engine's packet sockets, the simulated host's wires, a test's arrays.
  *
- * Nothing here allocates or throws per frame. Copies of a flood wait in a bounded backlog, as on Linux's
+ * Nothing here makes an object or throws per frame. Copies of a flood wait in a bounded backlog, as on Linux's
  * work queue, so that unicast of everybody goes before anybody's floods; `flush` carries them out.
  */
 import { type Mac, macHigh, macLow } from "../wire/address.ts";
