@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
 import { buildApi } from "./api.ts";
-import { becomeTheDaemon, findPlaces, openPrivateNetns } from "./places.ts";
+import { becomeTheDaemon, findPlaces, openPrivateNetns, removePlaces } from "./places.ts";
 import { Registry } from "./registry.ts";
 
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
@@ -29,6 +29,7 @@ export async function runDaemon(): Promise<boolean> {
   const remove = await stopped;
   // The socket answers to the last: when it no longer does, everything has been done.
   await registry.close(remove);
-  rmSync(places.socket, { force: true });
+  if (registry.ports.length === 0) removePlaces(places);
+  else rmSync(places.socket, { force: true });
   return true;
 }

@@ -8,9 +8,9 @@
  *     netns              the private namespace with the host ends, pinned: it outlives the daemon
  *     sysctls-N.json     what L3S changed for master N and must put back
  */
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { createNetns, currentNetns, netnsInode, pinNetns, withNetns } from "../linux/netns.ts";
-import { SysError, tryLock } from "../linux/sys.ts";
+import { SysError, tryLock, unmount } from "../linux/sys.ts";
 import { setSysctl } from "../linux/sysctl.ts";
 
 export interface Places {
@@ -37,11 +37,18 @@ export const becomeTheDaemon = (places: Places): boolean =>
  */
 export function openPrivateNetns(places: Places): number {
   const path = `${places.dir}/netns`;
-  return (existsSync(path) && openPinned(path)) || makePrivateNetns(path);
+  return openPinned(path) ?? makePrivateNetns(path);
 }
 
-/** Undefined for a file that nothing is mounted on. */
+/** Leaves nothing behind, the private namespace least of all. */
+export function removePlaces(places: Places): void {
+  if (openPinned(`${places.dir}/netns`) !== undefined) unmount(`${places.dir}/netns`);
+  rmSync(places.dir, { recursive: true });
+}
+
+/** Undefined for a file that nothing is mounted on, or none. */
 function openPinned(path: string): number | undefined {
+  if (!existsSync(path)) return undefined;
   const fd = openSync(path, "r");
   try {
     withNetns(fd, () => undefined);

@@ -139,10 +139,9 @@ export class Registry {
   async close(remove: boolean): Promise<void> {
     await this.#inTurn(async () => {
       this.#follower.close();
-      for (const port of this.ports) {
-        if (remove) for (const id of [...port.slaves.keys()]) port.removeSlave(id);
-        await port.close(remove);
-      }
+      for (const port of this.ports)
+        if (remove) await this.#removePort(port);
+        else await port.close(false);
     });
   }
 
