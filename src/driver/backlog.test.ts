@@ -47,6 +47,16 @@ test("a frame larger than all room is refused", () => {
   assert.equal(backlog.push(numbered(0, 14), 0), false);
 });
 
+test("a frame that would reach into a waiting one is refused", () => {
+  const half = BACKLOG_BYTES_MAX / 2;
+  const backlog = new Backlog(0);
+  backlog.push(numbered(1, half), 1);
+  backlog.push(numbered(2, half), 2);
+  backlog.drop();
+  assert.equal(backlog.push(numbered(3, half + 1), 3), false);
+  assert.equal(backlog.push(numbered(3, half - 1), 3), true);
+});
+
 test("however pushes and drops mix, no waiting frame is touched", () => {
   // Large frames, so that the ring of bytes turns many times.
   const steps = fc.array(fc.option(fc.integer({ min: 14, max: BACKLOG_BYTES_MAX >> 2 })), {

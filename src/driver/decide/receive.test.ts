@@ -121,11 +121,8 @@ arrives(
   "w0>all arp 10.0.0.1>10.0.0.10",
   modes("ipvl0", "l3"),
 );
-arrives(
-  "PAUSE is no slave's",
-  "w0>01:80:c2:00:00:01 type 0x8808",
-  modes("stack", "l2", "l3", "l3s"),
-);
+arrives("PAUSE is no slave's", "w0>all type 0x8808", modes("stack", "l2", "l3", "l3s"));
+arrives("nor is it behind a tag", "w0>all vlan type 0x8808", modes("stack", "l2", "l3", "l3s"));
 
 // A flood of our own comes back
 
