@@ -1,4 +1,4 @@
-/** docs: what a slave's frame meets, rule by rule; a column is a port's mode and flag, compat howto unless said. */
+/** What a slave's frame meets, rule by rule; a column is a port's mode and flag, compat howto unless said. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { frame, topology } from "../../../test/topology.ts";
