@@ -116,7 +116,7 @@ export class Follower {
   #linkChanged(nsid: number, link: Link): void {
     for (const port of this.#followed.ports()) {
       if (port.masterNsid === nsid && port.master.index === link.index) port.masterChanged(link);
-      const slave = find(port, nsid, link.index);
+      const slave = port.find(nsid, link.index);
       if (slave !== undefined) port.slaveChanged(slave, link);
     }
   }
@@ -128,7 +128,7 @@ export class Follower {
         if (slave !== undefined) this.#followed.slaveGone(port, slave);
         continue;
       }
-      const slave = find(port, nsid, link.index);
+      const slave = port.find(nsid, link.index);
       if (slave !== undefined && this.#hasHostEnd(slave)) port.slaveMoved(slave);
       if (port.masterNsid === nsid && port.master.index === link.index)
         this.#followed.masterGone(port);
@@ -142,7 +142,7 @@ export class Follower {
 
   #addressChanged(nsid: number, address: Address, added: boolean): void {
     for (const port of this.#followed.ports()) {
-      const slave = find(port, nsid, address.ifindex);
+      const slave = port.find(nsid, address.ifindex);
       if (slave !== undefined && added) port.addressAdded(slave, address);
       if (slave !== undefined && !added) port.addressRemoved(slave, address);
       if (port.masterNsid === nsid && port.master.index === address.ifindex)
@@ -161,11 +161,4 @@ export class Follower {
     });
     port.masterAddresses(addresses.map(({ ip }) => ip));
   }
-}
-
-/** The slave that is device `ifindex` of namespace `nsid`. */
-function find(port: LivePort, nsid: number, ifindex: number): Slave | undefined {
-  for (const slave of port.slaves.values())
-    if (slave.nsid === nsid && slave.ifindex === ifindex) return slave;
-  return undefined;
 }

@@ -3,6 +3,7 @@
  * master's namespace. Told by the registry what people want and by the follower what the kernel did, it keeps
  * the parts in step.
  */
+import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
 import { type Slave as DeviceId, NOBODY } from "../driver/decide/machine.ts";
 import { sharedLinkLocal } from "../driver/link-local.ts";
@@ -16,6 +17,7 @@ import { assignNsid } from "../linux/netlink/nsid.ts";
 import type { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { formatPrefix, type Ip } from "../wire/address.ts";
 import { hostName, portAlias, slaveAlias } from "./identity.ts";
+import { MembershipWatch } from "./memberships.ts";
 import { Slave } from "./slave.ts";
 
 /** What all ports of a daemon share. */
@@ -47,8 +49,9 @@ export class LivePort {
   #thread!: DataPathThread;
   /** Memory of the address table that the thread reads. */
   #shared: ArrayBufferLike;
-  /** Slaves whose groups are to be read again. */
-  readonly #stale: Set<DeviceId> = new Set();
+  readonly #memberships: MembershipWatch;
+  /** Slaves by where they are: `placeKey`. */
+  readonly #places: Map<string, Slave> = new Map();
 
   /** `masterNetns` is ours to close from here on. */
   static async start(
@@ -73,7 +76,8 @@ export class LivePort {
     this.#ground = ground;
     this.#masterNetns = masterNetns;
     this.master = master;
-    this.port = new Port({ ...settings, mac: macOf(master), shared: true });
+    const seed = randomInt(2 ** 32); // nobody may choose addresses that collide
+    this.port = new Port({ ...settings, mac: macOf(master), shared: true, seed });
     this.statistics = new Statistics({ shared: true });
     this.#shared = this.port.addresses.buffer;
     this.masterNsid = assignNsid(ground.socket, masterNetns);
@@ -84,6 +88,10 @@ export class LivePort {
       stateDir: ground.stateDir,
       addresses: () => this.#activeAddresses(),
     });
+    this.#memberships = new MembershipWatch(
+      () => this.slaves.keys(),
+      (id) => this.#readGroups(id),
+    );
     this.#writeAlias();
   }
 
@@ -154,6 +162,7 @@ export class LivePort {
   forget(slave: Slave): void {
     const addresses = this.port.addresses.addressesOf(slave.id);
     this.#thread.removeSlave(slave.id);
+    this.#place(slave, undefined, 0);
     this.slaves.delete(slave.id);
     this.port.removeSlave(slave.id);
     this.#addressesChanged(addresses);
@@ -183,6 +192,11 @@ export class LivePort {
     this.#writeAlias();
   }
 
+  /** The slave that is device `ifindex` of namespace `nsid`. */
+  find(nsid: number, ifindex: number): Slave | undefined {
+    return this.#places.get(placeKey(nsid, ifindex));
+  }
+
   // What the follower tells.
 
   /** Looks up where a slave is now, and all that the kernel says of it. */
@@ -192,8 +206,7 @@ export class LivePort {
     if (host?.link === undefined || host.linkNsid === undefined) return;
     const link = getLink(socket, host.link, { targetNsid: host.linkNsid });
     if (link === undefined) return;
-    slave.nsid = host.linkNsid;
-    slave.ifindex = host.link;
+    this.#place(slave, host.linkNsid, host.link);
     this.slaveChanged(slave, link);
     this.resync(slave);
   }
@@ -220,13 +233,13 @@ export class LivePort {
       this.#addressesChanged(this.port.addresses.addressesOf(slave.id));
       if (link.up) slave.addLinkLocal(this.port.mac);
     }
-    if (changed) this.membershipsChanged(slave.id);
+    if (changed) this.#memberships.changed(slave.id);
   }
 
   /** It has arrived in another namespace, which knows nothing of what we set. */
   slaveMoved(slave: Slave): void {
     for (const [text, ip] of [...slave.addresses]) this.#release(slave, text, ip);
-    slave.nsid = undefined;
+    this.#place(slave, undefined, 0);
     this.seek(slave);
     slave.forbidSharedLinkLocal(this.port.mac);
     slave.change({ noarp: this.#noarp });
@@ -243,18 +256,12 @@ export class LivePort {
       if (slave.up) slave.addLinkLocal(this.port.mac);
     }
     this.#addressesChanged([address.ip]);
-    this.membershipsChanged(slave.id);
+    this.#memberships.changed(slave.id);
   }
 
   addressRemoved(slave: Slave, address: Address): void {
     this.#release(slave, formatPrefixOf(address), address.ip);
-    this.membershipsChanged(slave.id);
-  }
-
-  /** Reads the slave's groups soon; once for many changes. */
-  membershipsChanged(id: DeviceId): void {
-    if (this.#stale.size === 0) setImmediate(() => this.#readMemberships());
-    this.#stale.add(id);
+    this.#memberships.changed(slave.id);
   }
 
   masterChanged(master: Link): void {
@@ -262,6 +269,10 @@ export class LivePort {
     this.master = master;
     const { socket } = this.#ground;
     const mac = macOf(master);
+    if (master.name !== before.name) {
+      this.#side.rename(master.name, this.port.settings.mode);
+      this.#writeAlias();
+    }
     if (!isSame(mac, macOf(before))) this.#macChanged(mac);
     if (master.mtu !== before.mtu)
       for (const slave of this.slaves.values()) {
@@ -287,6 +298,7 @@ export class LivePort {
    * is, devices and all, for the next daemon.
    */
   async close(forGood: boolean): Promise<void> {
+    this.#memberships.close();
     await (this.#thread as DataPathThread | undefined)?.close();
     if (forGood) this.#side.remove();
     this.#side.close();
@@ -312,7 +324,7 @@ export class LivePort {
       statistics: this.statistics.buffer as SharedArrayBuffer,
       packed: this.#packed,
       mac: this.port.mac,
-      onMemberships: (id) => this.membershipsChanged(id),
+      onMemberships: (id) => this.#memberships.changed(id),
       onDeath,
     });
   }
@@ -325,6 +337,13 @@ export class LivePort {
       setLink(this.#ground.socket, slave.hostIfindex, { mac });
       slave.change({ mac });
     }
+  }
+
+  #place(slave: Slave, nsid: number | undefined, ifindex: number): void {
+    if (slave.nsid !== undefined) this.#places.delete(placeKey(slave.nsid, slave.ifindex));
+    slave.nsid = nsid;
+    slave.ifindex = ifindex;
+    if (nsid !== undefined) this.#places.set(placeKey(nsid, ifindex), slave);
   }
 
   #release(slave: Slave, text: string, ip: Ip): void {
@@ -352,12 +371,9 @@ export class LivePort {
       if (this.port.isUp(id)) yield* this.port.addresses.addressesOf(id);
   }
 
-  #readMemberships(): void {
-    for (const id of this.#stale) {
-      const slave = this.slaves.get(id);
-      if (slave !== undefined) this.#thread.setGroups(id, slave.groups());
-    }
-    this.#stale.clear();
+  #readGroups(id: DeviceId): void {
+    const slave = this.slaves.get(id);
+    if (slave !== undefined) this.#thread.setGroups(id, slave.groups());
   }
 
   /** The kernel keeps our settings: the pair's end says whose it is and how the port is set. */
@@ -367,6 +383,7 @@ export class LivePort {
   }
 }
 
+const placeKey = (nsid: number, ifindex: number): string => `${nsid}.${ifindex}`;
 /** Ethernet devices have one. */
 const macOf = (link: Link): Uint8Array => link.mac!;
 /** A master that is down, or whose cable is out, takes the slaves' carrier. */

@@ -1,5 +1,10 @@
-/** Which group MACs a device's own stack wants to receive. */
+/**
+ * Which group MACs the slaves' own stacks want to receive. The kernel tells of no change in them; so they are
+ * read again when something else tells of one (an address, IGMP or MLD from the slave), and all of them now and
+ * then, for what is joined in silence (`ip maddr add`).
+ */
 import { readFileSync } from "node:fs";
+import type { Slave as DeviceId } from "../driver/decide/machine.ts";
 import { parseMac } from "../wire/address.ts";
 
 /** Of this thread's namespace. man: procfs(5), /proc/net/dev_mcast: index, name, uses, global uses, MAC. */
@@ -15,4 +20,44 @@ export function parseGroups(text: string, ifindex: number): Uint8Array[] {
     if (mac !== undefined) groups.push(mac);
   }
   return groups;
+}
+
+const ROUND_MS = 1000;
+/** Slaves read per round beside those that are told of. */
+const PER_ROUND = 16;
+
+/** Calls `read` for slaves whose memberships may have changed: soon, and once for many changes. */
+export class MembershipWatch {
+  readonly #read: (id: DeviceId) => void;
+  readonly #stale: Set<DeviceId> = new Set();
+  /** Who is read in the rounds to come. */
+  #queue: DeviceId[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(all: () => Iterable<DeviceId>, read: (id: DeviceId) => void) {
+    this.#read = read;
+    this.#timer = setInterval(() => this.#round(all), ROUND_MS);
+    this.#timer.unref();
+  }
+
+  changed(id: DeviceId): void {
+    if (this.#stale.size === 0) setImmediate(() => this.#readStale());
+    this.#stale.add(id);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#stale.clear();
+  }
+
+  #round(all: () => Iterable<DeviceId>): void {
+    if (this.#queue.length === 0) this.#queue = [...all()];
+    for (const id of this.#queue.splice(0, PER_ROUND)) this.changed(id);
+  }
+
+  #readStale(): void {
+    const ids = [...this.#stale];
+    this.#stale.clear();
+    for (const id of ids) this.#read(id);
+  }
 }

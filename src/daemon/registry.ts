@@ -51,7 +51,7 @@ export class Registry {
     this.#ground = ground;
     this.#follower = new Follower(ground, {
       ports: () => this.#ports.values(),
-      masterGone: (port) => void this.#inTurn(() => this.#removePort(port)),
+      masterGone: (port) => this.#later(() => this.#removePort(port)),
       slaveGone: (port, slave) => this.#slaveGone(port, slave),
     });
   }
@@ -151,6 +151,11 @@ export class Registry {
     return turn;
   }
 
+  /** What nobody waits for; a failure is told in the log. */
+  #later(action: () => Promise<void>): void {
+    this.#inTurn(action).catch((error) => process.stderr.write(`${error}\n`));
+  }
+
   #get(netns: string, name: string): Found {
     const found = this.find(netns, name);
     if (found === undefined) throw new PortError("ENODEV");
@@ -192,7 +197,7 @@ export class Registry {
 
   #slaveGone(port: LivePort, slave: Slave): void {
     port.forget(slave);
-    void this.#inTurn(() => this.#removeIfEmpty(port));
+    this.#later(() => this.#removeIfEmpty(port));
   }
 
   /** The last slave takes the port. */

@@ -12,6 +12,9 @@ import type { Frame } from "../../wire/frame.ts";
 import { GROUP, HOST, NEIGHBOUR, NextHops, NOWHERE, SILENT } from "./next-hops.ts";
 import { addHop, FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW } from "./packets.ts";
 
+/** Frames that wait for a neighbour at once; each is asked about again whenever one answers. */
+const WAITING_MAX = 64;
+
 /** Ways out; each returns 0 or the reason of a loss. */
 export interface Ways {
   wire(f: Frame): number;
@@ -101,6 +104,7 @@ export class Egress {
   }
 
   #wait(f: Frame): number {
-    return this.#waiting.push(f, NOBODY) ? 0 : reason.NO_NEIGHBOUR;
+    const waits = this.#waiting.count < WAITING_MAX && this.#waiting.push(f, NOBODY);
+    return waits ? 0 : reason.NO_NEIGHBOUR;
   }
 }

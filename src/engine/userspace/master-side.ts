@@ -34,7 +34,7 @@ export class MasterSide {
   /** Our end of the pair, in the private namespace. */
   readonly pairIfindex: number;
   readonly #parts: MasterSideParts;
-  readonly #master: Master;
+  #master: Master;
   readonly #netfilter: NetlinkSocket | undefined;
   readonly #up: { readonly name: string; readonly ifindex: number };
   #intake: Intake | undefined;
@@ -74,6 +74,13 @@ export class MasterSide {
   /** The routes of the master's namespace have changed. */
   routesChanged(): void {
     if (this.#intake instanceof HooksIntake) this.#intake.refresh();
+  }
+  /** Rules and chains know the master by its name. */
+  rename(name: string, mode: Mode): void {
+    this.#intake?.close();
+    this.#intake = undefined;
+    this.#master = { ...this.#master, name };
+    this.setMode(mode);
   }
   setMac(mac: Uint8Array): void {
     setLink(this.#parts.privateSocket, this.pairIfindex, { mac });

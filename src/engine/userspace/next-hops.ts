@@ -19,7 +19,7 @@ import {
   NUD_REACHABLE,
 } from "../../linux/netlink/neighbour.ts";
 import { getRoute } from "../../linux/netlink/route.ts";
-import { NetlinkSocket } from "../../linux/netlink/socket.ts";
+import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { macHigh, macLow } from "../../wire/address.ts";
 import * as eth from "../../wire/ethernet.ts";
 import { type Frame, u32 } from "../../wire/frame.ts";
@@ -127,8 +127,18 @@ export class NextHops {
     if (this.#count === 0) this.#since = performance.now();
     const hop = ++this.#count;
     this.#index.set(dst, hop, true);
-    this.#kinds[hop] = this.#resolve(dst, hop);
+    this.#kinds[hop] = this.#tryResolve(dst, hop);
     return hop;
+  }
+
+  /** What the kernel will not even look up has no way: nothing of a slave's packet may stop the loop. */
+  #tryResolve(dst: Uint8Array, hop: number): number {
+    try {
+      return this.#resolve(dst, hop);
+    } catch (error) {
+      if (error instanceof NetlinkError) return NOWHERE;
+      throw error;
+    }
   }
 
   #resolve(dst: Uint8Array, hop: number): number {
