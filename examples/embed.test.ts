@@ -7,18 +7,12 @@ test("the example tells where every frame went", () => {
   const program = fileURLToPath(new URL("embed.js", import.meta.url));
   assert.equal(
     execFileSync(process.execPath, [program], { encoding: "utf8" }),
-    `slave 1 sends to slave 2
-  to slave 2: 10.0.0.11 > 10.0.0.12 protocol 253
-slave 1 sends to the router
-  to the wire: 10.0.0.11 > 10.0.0.1 protocol 253
-slave 1 sends to everybody
-  to the wire: 10.0.0.11 > 10.0.0.255 protocol 253
-  to slave 2: 10.0.0.11 > 10.0.0.255 protocol 253
-  to slave 3: 10.0.0.11 > 10.0.0.255 protocol 253
-the router sends to slave 3
-  to slave 3: 10.0.0.1 > 10.0.0.13 protocol 253
-the port is private now, and slave 1 sends to slave 2
-  lost: {"isolated":1}
+    `  at slave 2: 10.0.0.11 > 10.0.0.12 protocol 253
+  at the wire: 10.0.0.11 > 10.0.0.255 protocol 253
+  at slave 2: 10.0.0.11 > 10.0.0.255 protocol 253
+  at slave 3: 10.0.0.11 > 10.0.0.255 protocol 253
+  at slave 3: 10.0.0.1 > 10.0.0.13 protocol 253
+slave 1 lost: {"isolated":1}
 `,
   );
 });
