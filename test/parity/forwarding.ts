@@ -4,9 +4,9 @@
  * pass, and what it changes. Kernel: ip_rcv(), ip_route_input(), ip_forward(), ip6_rcv(), ip6_forward().
  */
 import { formatIp, ip4FromNumber, ip6From } from "../../src/wire/address.ts";
-import { checksum, update16 } from "../../src/wire/checksum.ts";
+import { checksum } from "../../src/wire/checksum.ts";
 import * as eth from "../../src/wire/ethernet.ts";
-import { Frame, put8, put16, u8, u16 } from "../../src/wire/frame.ts";
+import { Frame, u8, u16 } from "../../src/wire/frame.ts";
 import * as ipv4 from "../../src/wire/ipv4.ts";
 import * as ipv6 from "../../src/wire/ipv6.ts";
 import type { Lab } from "./lab.ts";
@@ -56,18 +56,6 @@ export function withoutPadding(bytes: Uint8Array): Uint8Array {
       : ipv4.totalLength(f, AT);
   const isSound = eth.type(f) === eth.ETH_P_IPV6 ? ipv6.check(f, AT) : ipv4.check(f, AT);
   return isSound && AT + length < bytes.length ? bytes.slice(0, AT + length) : bytes;
-}
-
-/** The hop that forwarding takes is given back before; 255 has no room for it. */
-export function withHopLost(bytes: Uint8Array): Uint8Array {
-  const copy = bytes.slice();
-  const f = Frame.of(copy);
-  if (eth.type(f) === eth.ETH_P_IPV6 && ipv6.hopLimit(f, AT) === 255) put8(f, AT + 7, 254);
-  if (eth.type(f) !== eth.ETH_P_IP || ipv4.ttl(f, AT) !== 255) return copy;
-  const word = u16(f, AT + 8);
-  put8(f, AT + 8, 254);
-  put16(f, AT + 10, update16(ipv4.headerChecksum(f, AT), word, u16(f, AT + 8)));
-  return copy;
 }
 
 const OPTION_NOOP = 1;
