@@ -177,7 +177,9 @@ function inside(where: "ns0" | "ns1", device: string): Step[] {
 }
 
 async function runStep({ where, line, env }: Step): Promise<void> {
-  console.log(`  ${cyan(where.padStart(4))} ${dim("#")} ${line}${tellVariable(line, env)}`);
+  console.log(
+    `  ${cyan(where.padStart(4))} ${dim("#")} ${line.padEnd(LINE_WIDTH)}${tellVariable(line, env)}`.trimEnd(),
+  );
   const said = await shell(where, line, env);
   if (said !== "") console.log(dim(said.trimEnd().replaceAll(/^/gm, "         ")));
 }
@@ -185,7 +187,18 @@ async function runStep({ where, line, env }: Step): Promise<void> {
 /** The value of the variable in a line, as a comment behind it. */
 function tellVariable(line: string, env: NodeJS.ProcessEnv = {}): string {
   const name = /\$(\w+)/.exec(line)?.[1];
-  return name === undefined ? "" : dim(`     # ${env[name]}`);
+  return name === undefined ? "" : dim(`  # ${env[name]}`);
+}
+const LINE_WIDTH = 56;
+
+/** What `port show` calls by a word. */
+function keptBy(consumption = "nothing"): string {
+  const words: Readonly<Record<string, string>> = {
+    nftables: "rules of nf_tables on eth0",
+    routes: "a routing table of blackholes",
+    l3s: "routes to the slaves, on which the firewall sees them",
+  };
+  return words[consumption] ?? consumption;
 }
 
 interface PortShown {
@@ -204,7 +217,7 @@ async function account(
   return `
   ${right === outcomes.length ? green(verdict) : red(verdict)}
   engine: ${port?.engine}
-  slaves' frames are kept from the master's own stack by: ${port?.consumption}
+  frames for slaves are kept from the master's own stack by ${keptBy(port?.consumption)}
   took ${(tookMs / 1000).toFixed(1)} s, and nothing of this machine's own network was touched
 `;
 }

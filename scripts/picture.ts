@@ -35,7 +35,12 @@ export function drawMatrix(outcomes: readonly Outcome[]): string {
     return `${bold(from.padEnd(FIRST))}${cells.join("")}`;
   });
   const legend = `${green("✓")} answered   ${dim("–")} silent, as promised   ${red("✗")} not as promised`;
-  return [bold(head), ...rows, "", legend].map((line) => `${MARGIN}${line}`.trimEnd()).join("\n");
+  const note = dim(
+    "A master and its slaves never get an answer from each other, with Linux's driver neither.",
+  );
+  return [bold(head), ...rows, "", legend, note]
+    .map((line) => `${MARGIN}${line}`.trimEnd())
+    .join("\n");
 }
 
 function drawCell(outcomes: readonly Outcome[], from: End, to: End): string {

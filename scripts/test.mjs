@@ -10,6 +10,7 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { build, checkNode, finishWith, installPackages, installTools, root } from "./setup.mjs";
+import { Totals } from "./totals.mjs";
 
 /** By the program that tests call. */
 const TOOLS = {
@@ -66,29 +67,3 @@ function testFiles(paths) {
 
 const runFiles = (files, concurrency) =>
   run({ files: files.map((file) => join(root, "dist", file)), concurrency, timeout: TIMEOUT_MS });
-
-/** The runner's totals, which come once for each run: kept back, and told as one. */
-class Totals {
-  failed = false;
-  #counts = new Map();
-
-  async *withhold(events) {
-    for await (const event of events) {
-      const total = event.type === "test:diagnostic" && TOTAL.exec(event.data.message);
-      if (event.type === "test:fail" && event.data.todo === undefined) this.failed = true;
-      if (total && event.data.nesting === 0) this.#add(total[1], Number(total[2]));
-      else if (event.type !== "test:summary") yield event;
-    }
-  }
-
-  *events() {
-    for (const [name, count] of this.#counts)
-      yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${count}` } };
-  }
-
-  #add(name, count) {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
-  }
-}
-
-const TOTAL = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
