@@ -65,5 +65,7 @@ function testFiles(paths) {
     .sort();
 }
 
-const runFiles = (files, concurrency) =>
-  run({ files: files.map((file) => join(root, "dist", file)), concurrency, timeout: TIMEOUT_MS });
+function runFiles(files, concurrency) {
+  const paths = files.map((file) => join(root, "dist", file));
+  return run({ files: paths, concurrency, timeout: TIMEOUT_MS });
+}
