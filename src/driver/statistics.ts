@@ -99,9 +99,9 @@ export class Statistics {
     this.dropped(to, reason);
   }
 
-  /** A frame lost, neither sent by nor for the slave alone. */
-  dropped(row: Slave, reason: number): void {
-    this.#counters[row * ROW + DROPS + reason]!++;
+  /** Frames lost, neither sent by nor for the slave alone, or before anybody looked at them. */
+  dropped(row: Slave, reason: number, count = 1): void {
+    this.#counters[row * ROW + DROPS + reason]! += count;
   }
 
   read(slave: Slave): SlaveStatistics {

@@ -145,6 +145,49 @@ export function setsockopt(
   ok(libc.setsockopt(fd, level, option, bytes, bytes.length), doing);
 }
 
+/** As `setsockopt`, without keeping this thread waiting; `value` must not change meanwhile. */
+export function setsockoptLater(
+  fd: number,
+  level: number,
+  option: number,
+  value: Uint8Array,
+  doing: string,
+): Promise<void> {
+  return later(doing, (done) =>
+    libc.setsockopt.async(fd, level, option, value, value.length, done),
+  );
+}
+
+export const closeLater = (fd: number): Promise<void> =>
+  later(`close ${fd}`, (done) => libc.close.async(fd, done));
+
+/** Calls on other threads at once; koffi refuses more than some dozens. */
+const LATER_MAX = 16;
+let laterCount = 0;
+const laterQueue: (() => void)[] = [];
+
+/** A call that runs on another thread. */
+async function later(
+  doing: string,
+  call: (done: (error: unknown, result: number) => void) => void,
+): Promise<void> {
+  if (laterCount === LATER_MAX) await new Promise<void>((turn) => laterQueue.push(turn));
+  else laterCount++;
+  try {
+    await new Promise<void>((resolve, reject) =>
+      call((error, result) => {
+        if (error) reject(error);
+        else if (result < 0) reject(new SysError(doing, errno()));
+        else resolve();
+      }),
+    );
+  } finally {
+    const next = laterQueue.shift();
+    if (next === undefined) laterCount--;
+    else next();
+  }
+}
+
 export function getsockopt(fd: number, level: number, option: number, size: number): Buffer {
   const bytes = Buffer.alloc(size);
   ok(libc.getsockopt(fd, level, option, bytes, int32(size)), "getsockopt");

@@ -45,7 +45,7 @@ async function openEngine(
 ): Promise<Engine> {
   if (engine === "model") return new ModelEngine(lab, compat);
   const { UserspaceEngine } = await import("./userspace.ts");
-  return new UserspaceEngine(lab, cases, compat);
+  return UserspaceEngine.start(lab, cases, compat);
 }
 
 function parseOptions(args: readonly string[]): Options {

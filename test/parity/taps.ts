@@ -4,7 +4,8 @@
  * behind everything that may take frames away; and a UDP socket in every namespace.
  */
 import { withNetns } from "../../src/linux/netns.ts";
-import { openPacketSocket, PacketRing, packetAddress, SLOTS_MIN } from "../../src/linux/packet.ts";
+import { openPacketSocket, packetAddress } from "../../src/linux/packet.ts";
+import { openRing, PacketRing, SLOTS_MIN } from "../../src/linux/ring.ts";
 import * as sys from "../../src/linux/sys.ts";
 import { type Ip, isLinkLocal6 } from "../../src/wire/address.ts";
 import * as eth from "../../src/wire/ethernet.ts";
@@ -22,13 +23,17 @@ interface Tap {
 export class FrameTaps {
   readonly #taps: readonly Tap[];
 
-  constructor(lab: Lab, cases: readonly Case[]) {
+  static async open(lab: Lab, cases: readonly Case[]): Promise<FrameTaps> {
     const { outside, master, slaves } = lab;
-    this.#taps = [
-      deviceTap(outside, WIRE),
-      ...slaves.map((slave) => deviceTap(slave, slave.name)),
+    return new FrameTaps([
+      await deviceTap(outside, WIRE),
+      ...(await Promise.all(slaves.map((slave) => deviceTap(slave, slave.name)))),
       ...protocolsOf(cases).map((protocol) => stackTap(master, lab.stack, protocol)),
-    ];
+    ]);
+  }
+
+  private constructor(taps: readonly Tap[]) {
+    this.#taps = taps;
   }
 
   drain(saw: Saw): void {
@@ -36,8 +41,11 @@ export class FrameTaps {
   }
 }
 
-function deviceTap(device: Device, place: string): Tap {
-  const ring = withNetns(device.namespace, () => new PacketRing(getIndex(device), SLOTS_MIN));
+async function deviceTap(device: Device, place: string): Promise<Tap> {
+  const ifindex = getIndex(device);
+  const ring = new PacketRing(
+    await withNetns(device.namespace, () => openRing(ifindex, SLOTS_MIN)),
+  );
   const f = new Frame();
   return {
     drain(saw) {

@@ -34,11 +34,15 @@ export class UserspaceEngine implements Engine {
   #column = "";
   #limits: readonly Limit[] = [];
 
-  constructor(lab: Lab, cases: readonly Case[], compat: Compat) {
-    this.#lab = lab;
+  static async start(lab: Lab, cases: readonly Case[], compat: Compat): Promise<UserspaceEngine> {
     buildLab(lab);
     setCompat(lab, compat);
-    this.#frames = new FrameTaps(lab, cases);
+    return new UserspaceEngine(lab, await FrameTaps.open(lab, cases));
+  }
+
+  private constructor(lab: Lab, frames: FrameTaps) {
+    this.#lab = lab;
+    this.#frames = frames;
     this.#datagrams = new DatagramTaps(lab);
     this.#senders = new Map(devicesOf(lab).map((device) => [device, new Sender(device)]));
   }

@@ -1,18 +1,28 @@
-/** The main thread's handle on a port's data path: the Worker, the memory they share, the messages between. */
+/**
+ * The main thread's handle on a port's data path: the Worker, the memory they share, the messages between, and
+ * the rings, which are opened and closed here because that takes long.
+ */
 import { Worker } from "node:worker_threads";
 import type { Slave } from "../../driver/decide/machine.ts";
-import { SLOTS_MAX, SLOTS_MIN } from "../../linux/packet.ts";
+import type { Groups } from "../../driver/group-table.ts";
+import { withNetns } from "../../linux/netns.ts";
+import { receiveAllGroups } from "../../linux/packet.ts";
+import { closeRing, openRing, type RingSocket, SLOTS_MAX, SLOTS_MIN } from "../../linux/ring.ts";
 import { EventFd } from "../../linux/sys.ts";
-import { macHigh, macLow } from "../../wire/address.ts";
+import { type Mac, macHigh, macLow } from "../../wire/address.ts";
 import * as shared from "./shared.ts";
 
 /** Ring slots of all slaves together, as long as each has its least. */
 const SLOTS_OF_ALL = 32_768;
 
-export interface DataPathStart extends Omit<shared.WorkerStart, "wake" | "settings"> {
+export interface DataPathStart
+  extends Pick<shared.WorkerStart, "privateNetns" | "masterNetns" | "addresses" | "statistics"> {
+  readonly masterIfindex: number;
+  /** Our end, in the private namespace, of the pair that leads up. */
+  readonly upIfindex: number;
   /** driver/settings.ts, pack(). */
   readonly packed: number;
-  readonly mac: Uint8Array;
+  readonly mac: Mac;
   /** A slave joined or left a group. */
   readonly onMemberships: (id: Slave) => void;
   /** The thread ended by itself, which it never should. */
@@ -21,39 +31,47 @@ export interface DataPathStart extends Omit<shared.WorkerStart, "wake" | "settin
 
 export class DataPathThread {
   readonly #worker: Worker;
-  readonly #wake: EventFd;
+  readonly #wake: EventFd = new EventFd();
   readonly #settings: Int32Array;
   readonly #start: DataPathStart;
-  readonly #opening: Map<Slave, (error: string | undefined) => void> = new Map();
-  #slaves = 0;
+  /** On the master and on the pair. */
+  readonly #portRings: readonly RingSocket[];
+  readonly #slaveRings: Map<Slave, RingSocket> = new Map();
+  /** Of slaves that are gone, until the thread has let go of them. */
+  readonly #released: Map<Slave, RingSocket> = new Map();
 
-  /** Resolves when the thread's sockets are open. */
+  /** Resolves when the port's frames are received. */
   static async start(start: DataPathStart): Promise<DataPathThread> {
-    const thread = new DataPathThread(start);
+    const [master, up] = await Promise.all([
+      withNetns(start.masterNetns, () => openRing(start.masterIfindex, SLOTS_MAX)),
+      withNetns(start.privateNetns, () => openRing(start.upIfindex, SLOTS_MAX)),
+    ]);
+    receiveAllGroups(master.fd, start.masterIfindex);
+    const thread = new DataPathThread(start, master, up);
     await new Promise<void>((resolve, reject) => {
-      thread.#worker.once("message", () => resolve());
-      thread.#worker.once("error", reject);
+      thread.#worker.once("message", () => resolve()).once("error", reject);
     });
-    thread.#worker.on("message", (message: shared.FromWorker) => thread.#hear(message));
-    thread.#worker.removeAllListeners("error");
-    thread.#worker.on("error", start.onDeath);
+    thread.#worker
+      .removeAllListeners("error")
+      .on("error", start.onDeath)
+      .on("message", (message: shared.FromWorker) => thread.#hear(message));
     return thread;
   }
 
-  private constructor(start: DataPathStart) {
+  private constructor(start: DataPathStart, master: RingSocket, up: RingSocket) {
     this.#start = start;
-    this.#wake = new EventFd();
+    this.#portRings = [master, up];
     const settings = new SharedArrayBuffer(4 * shared.SETTINGS_WORDS);
     this.#settings = new Int32Array(settings);
     this.configure(start.packed);
     this.setMac(start.mac);
-    const { privateNetns, masterNetns, masterIfindex, upIfindex, addresses, statistics } = start;
+    const { privateNetns, masterNetns, addresses, statistics } = start;
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
       workerData: {
         privateNetns,
         masterNetns,
-        masterIfindex,
-        upIfindex,
+        master,
+        up,
         addresses,
         statistics,
         settings,
@@ -67,7 +85,7 @@ export class DataPathThread {
     Atomics.store(this.#settings, shared.PACKED, packed);
   }
 
-  setMac(mac: Uint8Array): void {
+  setMac(mac: Mac): void {
     this.#settings[shared.MAC_HIGH] = macHigh(mac);
     this.#settings[shared.MAC_LOW] = macLow(mac);
   }
@@ -79,20 +97,21 @@ export class DataPathThread {
 
   /** Resolves when the slave's frames are received. `ifindex`: its host end. */
   async addSlave(id: Slave, ifindex: number): Promise<void> {
-    this.#slaves++;
-    const error = await new Promise<string | undefined>((resolve) => {
-      this.#opening.set(id, resolve);
-      this.#post({ type: "slave", id, ifindex, slots: slotsFor(this.#slaves) });
-    });
-    if (error !== undefined) throw new Error(error);
+    const slots = slotsFor(this.#slaveRings.size + 1);
+    const ring = await withNetns(this.#start.privateNetns, () => openRing(ifindex, slots));
+    this.#slaveRings.set(id, ring);
+    this.#post({ type: "slave", id, ring });
   }
 
   removeSlave(id: Slave): void {
-    this.#slaves--;
+    const ring = this.#slaveRings.get(id);
+    if (ring === undefined) return;
+    this.#slaveRings.delete(id);
+    this.#released.set(id, ring);
     this.#post({ type: "gone", id });
   }
 
-  setGroups(id: Slave, macs: Uint8Array[] | "all" | undefined): void {
+  setGroups(id: Slave, macs: Groups | undefined): void {
     this.#post({ type: "groups", id, macs });
   }
 
@@ -106,6 +125,8 @@ export class DataPathThread {
     this.#wake.signal();
     await new Promise((resolve) => this.#worker.once("exit", resolve));
     this.#wake.close();
+    const rings = [...this.#portRings, ...this.#slaveRings.values(), ...this.#released.values()];
+    await Promise.all(rings.map(closeRing));
   }
 
   #post(message: shared.ToWorker): void {
@@ -114,10 +135,20 @@ export class DataPathThread {
   }
 
   #hear(message: shared.FromWorker): void {
-    if (message.type === "memberships") this.#start.onMemberships(message.id);
-    if (message.type !== "open") return;
-    this.#opening.get(message.id)?.(message.error);
-    this.#opening.delete(message.id);
+    switch (message.type) {
+      case "memberships":
+        this.#start.onMemberships(message.id);
+        break;
+      case "released":
+        this.#closeReleased(message.id);
+    }
+  }
+
+  #closeReleased(id: Slave): void {
+    const ring = this.#released.get(id);
+    if (ring === undefined) return;
+    this.#released.delete(id);
+    void closeRing(ring);
   }
 }
 

@@ -6,7 +6,7 @@
 import { Backlog } from "../../driver/backlog.ts";
 import { type DecisionPort, L3S, NOBODY } from "../../driver/decide/machine.ts";
 import * as reason from "../../driver/decide/verdict.ts";
-import { VNET_HEADER } from "../../linux/packet.ts";
+import { VNET_HEADER } from "../../linux/vnet.ts";
 import * as eth from "../../wire/ethernet.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { GROUP, HOST, NEIGHBOUR, NextHops, NOWHERE, SILENT } from "./next-hops.ts";

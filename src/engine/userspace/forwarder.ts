@@ -9,21 +9,16 @@
  */
 import { AddressTable } from "../../driver/address-table.ts";
 import { DataPath, type Outlets } from "../../driver/data-path.ts";
-import type { Slave } from "../../driver/decide/machine.ts";
+import { NOBODY, type Slave } from "../../driver/decide/machine.ts";
 import * as reason from "../../driver/decide/verdict.ts";
 import { GroupTable } from "../../driver/group-table.ts";
 import { compatOf, flagOf, modeOf } from "../../driver/settings.ts";
 import { Statistics } from "../../driver/statistics.ts";
 import { withNetns } from "../../linux/netns.ts";
-import {
-  headerAddress,
-  PacketRing,
-  PacketSender,
-  receiveAllGroups,
-  SLOTS_MAX,
-  VNET_HEADER,
-} from "../../linux/packet.ts";
+import { PacketSender } from "../../linux/packet.ts";
+import { PacketRing } from "../../linux/ring.ts";
 import * as sys from "../../linux/sys.ts";
+import { headerAddress, VNET_HEADER } from "../../linux/vnet.ts";
 import { Frame } from "../../wire/frame.ts";
 import { Egress, type Ways } from "./egress.ts";
 import { HostSockets } from "./host-sockets.ts";
@@ -51,7 +46,6 @@ export interface Mailbox {
 }
 
 export class Forwarder implements Outlets, Ways {
-  readonly #start: shared.WorkerStart;
   readonly #mailbox: Mailbox;
   readonly #settings: Int32Array;
   readonly #path: DataPath;
@@ -69,7 +63,6 @@ export class Forwarder implements Outlets, Ways {
   #packed = -1;
 
   constructor(start: shared.WorkerStart, mailbox: Mailbox) {
-    this.#start = start;
     this.#mailbox = mailbox;
     this.#settings = new Int32Array(start.settings);
     this.#path = new DataPath({
@@ -79,16 +72,13 @@ export class Forwarder implements Outlets, Ways {
       outlets: this,
       headroom: VNET_HEADER,
     });
-    [this.#sender, this.#up] = withNetns(start.privateNetns, () => [
-      new PacketSender(),
-      new PacketRing(start.upIfindex, SLOTS_MAX),
-    ]);
-    [this.#host, this.#master, this.#egress] = withNetns(start.masterNetns, () => [
+    this.#master = new PacketRing(start.master);
+    this.#up = new PacketRing(start.up);
+    this.#sender = withNetns(start.privateNetns, () => new PacketSender());
+    [this.#host, this.#egress] = withNetns(start.masterNetns, () => [
       new HostSockets(),
-      new PacketRing(start.masterIfindex, SLOTS_MAX),
-      new Egress(this.#path, this, start.masterIfindex),
+      new Egress(this.#path, this, start.master.ifindex),
     ]);
-    receiveAllGroups(this.#master.fd, start.masterIfindex);
     this.#wake = new sys.EventFd(start.wake);
     this.#epoll.add(start.wake, WAKE);
     this.#epoll.add(this.#up.fd, UP);
@@ -129,7 +119,7 @@ export class Forwarder implements Outlets, Ways {
     return this.#host.send(f) ? 0 : reason.SEND_FAILED;
   }
   hooks(f: Frame): number {
-    return this.#send(this.#start.upIfindex, f);
+    return this.#send(this.#up.ifindex, f);
   }
 
   #send(ifindex: number, f: Frame): number {
@@ -166,7 +156,7 @@ export class Forwarder implements Outlets, Ways {
       this.#path.xmit(from, f);
       ring.release();
     }
-    if (n === 0) ring.clearError();
+    this.#drained(ring, n, from);
   }
 
   #drainMaster(): void {
@@ -176,7 +166,7 @@ export class Forwarder implements Outlets, Ways {
       this.#path.receive(f);
       this.#master.release();
     }
-    if (n === 0) this.#master.clearError();
+    this.#drained(this.#master, n, NOBODY);
   }
 
   /** What the master's namespace has forwarded to a slave. */
@@ -188,7 +178,13 @@ export class Forwarder implements Outlets, Ways {
       this.#path.input(f);
       this.#up.release();
     }
-    if (n === 0) this.#up.clearError();
+    this.#drained(this.#up, n, NOBODY);
+  }
+
+  #drained(ring: PacketRing, count: number, row: Slave): void {
+    if (count === 0) ring.clearError();
+    const lost = ring.takeLost();
+    if (lost > 0) this.#path.statistics.dropped(row, reason.BACKLOG, lost);
   }
 
   #tellMemberships(id: Slave): void {
@@ -216,11 +212,11 @@ export class Forwarder implements Outlets, Ways {
   #obey(message: shared.ToWorker): void {
     switch (message.type) {
       case "slave":
-        this.#open(message.id, message.ifindex, message.slots);
+        this.#slaves[message.id] = new PacketRing(message.ring);
+        this.#epoll.add(message.ring.fd, message.id);
         break;
       case "gone":
-        this.#path.groups.remove(message.id);
-        this.#closeSlave(message.id);
+        this.#release(message.id);
         break;
       case "groups":
         this.#told.delete(message.id);
@@ -232,33 +228,15 @@ export class Forwarder implements Outlets, Ways {
     }
   }
 
-  #open(id: Slave, ifindex: number, slots: number): void {
-    try {
-      this.#closeSlave(id);
-      const ring = withNetns(this.#start.privateNetns, () => new PacketRing(ifindex, slots));
-      this.#slaves[id] = ring;
-      this.#epoll.add(ring.fd, id);
-      this.#mailbox.tell({ type: "open", id });
-    } catch (error) {
-      this.#mailbox.tell({ type: "open", id, error: (error as Error).message });
-    }
-  }
-
-  #closeSlave(id: Slave): void {
-    this.#slaves[id]?.close();
+  #release(id: Slave): void {
+    const ring = this.#slaves[id];
+    if (ring !== undefined) this.#epoll.remove(ring.fd);
     this.#slaves[id] = undefined;
+    this.#path.groups.remove(id);
+    this.#mailbox.tell({ type: "released", id });
   }
 
   #close(): void {
-    for (const ring of this.#slaves) ring?.close();
-    for (const part of [
-      this.#master,
-      this.#up,
-      this.#sender,
-      this.#host,
-      this.#egress,
-      this.#epoll,
-    ])
-      part.close();
+    for (const part of [this.#sender, this.#host, this.#egress, this.#epoll]) part.close();
   }
 }

@@ -3,8 +3,9 @@
  * through `lo` to whoever listens. Nothing can inject a frame into a device's receive path without tc, but
  * this is also where Linux's driver delivers in L3. man: raw(7).
  */
-import { finishChecksum, headerAddress, isSuperFrame, VNET_HEADER } from "../../linux/packet.ts";
+
 import * as sys from "../../linux/sys.ts";
+import { finishChecksum, headerAddress, isSuperFrame, VNET_HEADER } from "../../linux/vnet.ts";
 import * as eth from "../../wire/ethernet.ts";
 import { type Frame, u8 } from "../../wire/frame.ts";
 import * as ipv6 from "../../wire/ipv6.ts";

@@ -4,6 +4,8 @@
  * loop: a message is followed by a write to the eventfd, and is then picked up synchronously.
  */
 import type { Slave } from "../../driver/decide/machine.ts";
+import type { Groups } from "../../driver/group-table.ts";
+import type { RingSocket } from "../../linux/ring.ts";
 
 /** Words of the settings' Int32Array. */
 export const PACKED = 0; // mode, flag, compat: driver/settings.ts, pack()
@@ -18,9 +20,10 @@ export interface WorkerStart {
   /** Descriptors of the namespaces, open in this process. */
   readonly privateNetns: number;
   readonly masterNetns: number;
-  readonly masterIfindex: number;
-  /** Our end, in the private namespace, of the pair that leads up into the master's namespace. */
-  readonly upIfindex: number;
+  /** On the master. */
+  readonly master: RingSocket;
+  /** On our end, in the private namespace, of the pair that leads up into the master's namespace. */
+  readonly up: RingSocket;
   readonly wake: number;
   readonly settings: SharedArrayBuffer;
   readonly addresses: SharedArrayBuffer;
@@ -28,20 +31,16 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  | { readonly type: "slave"; readonly id: Slave; readonly ifindex: number; readonly slots: number }
+  | { readonly type: "slave"; readonly id: Slave; readonly ring: RingSocket }
   | { readonly type: "gone"; readonly id: Slave }
-  /** The group MACs that a slave takes; undefined: it is down and takes none, broadcast neither. */
-  | {
-      readonly type: "groups";
-      readonly id: Slave;
-      readonly macs: Uint8Array[] | "all" | undefined;
-    }
+  /** What a slave takes of group frames; undefined: it is down and takes none, broadcast neither. */
+  | { readonly type: "groups"; readonly id: Slave; readonly macs: Groups | undefined }
   /** The address table has moved into larger memory. */
   | { readonly type: "addresses"; readonly buffer: SharedArrayBuffer };
 
 export type FromWorker =
   | { readonly type: "ready" }
-  /** Answers "slave". */
-  | { readonly type: "open"; readonly id: Slave; readonly error?: string }
+  /** Answers "gone": nobody looks at the ring's memory any more. */
+  | { readonly type: "released"; readonly id: Slave }
   /** The slave told the wire of a group that it joined or left. */
   | { readonly type: "memberships"; readonly id: Slave };

@@ -92,8 +92,20 @@ export class NetlinkSocket {
     return this.#ask(type, flags | NLM_F_ACK, payload, doing).messages;
   }
 
-  /** A list of all that the kernel has; `payload` may narrow it. */
+  /**
+   * A list of all that the kernel has; `payload` may narrow it. What is narrowed to a device that is gone is
+   * empty: the last events of that device may still be on their way to whoever asks because of them.
+   */
   dump(type: number, payload: Uint8Array, doing: string): Message[] {
+    try {
+      return this.#dump(type, payload, doing);
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === "ENODEV") return [];
+      throw error;
+    }
+  }
+
+  #dump(type: number, payload: Uint8Array, doing: string): Message[] {
     for (let tries = 1; ; tries++) {
       const { messages, interrupted } = this.#ask(type, NLM_F_DUMP, payload, doing);
       // When changes never cease the last list must do: whoever needs it exact listens to the changes.
