@@ -5,7 +5,7 @@ import { ip } from "../../../test/topology.ts";
 import { formatIp } from "../../wire/address.ts";
 import { AF_INET, AF_INET6 } from "../sys.ts";
 import * as address from "./address.ts";
-import { addVeth } from "./link.ts";
+import { addVeth, deleteLink } from "./link.ts";
 
 const skip = needsNamespaces;
 
@@ -81,5 +81,15 @@ test(
     const { socket } = pair(scratch);
     assert.throws(() => address.dumpAddresses(socket, { targetNsid: -1 }), RangeError);
     assert.throws(() => address.dumpAddresses(socket, { targetNsid: 42 }), { code: "EINVAL" });
+  }),
+);
+
+test(
+  "a device that is gone has no addresses",
+  { skip },
+  inScratch((scratch) => {
+    const { socket, h0 } = pair(scratch);
+    deleteLink(socket, h0.index);
+    assert.deepEqual(address.dumpAddresses(socket, { ifindex: h0.index }), []);
   }),
 );
