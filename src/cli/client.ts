@@ -34,10 +34,17 @@ export class ControlFailure extends Error {
 /** Nobody listens, or we may not talk to who does. */
 export class NoDaemonError extends Error {
   override readonly name = "NoDaemonError";
+  readonly isForbidden: boolean;
+
+  constructor({ message, code = "" }: NodeJS.ErrnoException) {
+    super(message);
+    this.isForbidden = FORBIDDEN.has(code);
+  }
 }
 
 const ANSWER_TIMEOUT_MS = 30_000;
-const UNREACHABLE = new Set(["ENOENT", "ECONNREFUSED", "EACCES", "EPERM", "ENOTDIR"]);
+const FORBIDDEN = new Set(["EACCES", "EPERM"]);
+const UNREACHABLE = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR", ...FORBIDDEN]);
 
 export class Client {
   readonly #socketPath: string;
@@ -97,7 +104,7 @@ const jsonHeaders = (text: string): Record<string, string | number> => ({
 });
 
 function asReachable(error: NodeJS.ErrnoException): Error {
-  return UNREACHABLE.has(error.code ?? "") ? new NoDaemonError(error.message) : error;
+  return UNREACHABLE.has(error.code ?? "") ? new NoDaemonError(error) : error;
 }
 
 async function readAnswer<Answer>(response: IncomingMessage): Promise<Answer> {

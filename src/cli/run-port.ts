@@ -1,15 +1,16 @@
 /** `port`, `status` and `daemon`: about the masters of one namespace, so the daemon of that namespace answers. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { about, type Call } from "./call.ts";
-import { clientOf, withDaemon } from "./client.ts";
-import { STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
+import { clientOf, NoDaemonError, withDaemon } from "./client.ts";
+import { refused, STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
 import type { DaemonStop, PortSet, PortShow } from "./port.ts";
+import { demandPrivilege } from "./privilege.ts";
 import { formatPorts, formatStatus } from "./status.ts";
 
 const NO_DAEMON = "ipvlan: no daemon runs for this network namespace";
 
 export async function showPorts(request: PortShow, call: Call): Promise<number> {
-  const ports = await withDaemon(clientOf(call.netns).ports(call.netns));
+  const ports = await findAnswer(clientOf(call.netns).ports(call.netns));
   if (ports === undefined) process.stderr.write(`${NO_DAEMON}\n`);
   const { json, pretty } = call.options;
   if (json || request.json) {
@@ -28,6 +29,7 @@ export async function setPort({ master, compat }: PortSet, call: Call): Promise<
 
 /** The daemon and what it needs are loaded only when it is to run. */
 export async function runDaemon(): Promise<number> {
+  demandPrivilege();
   const { runDaemon } = await import("../daemon/main.ts");
   if (await runDaemon()) return 0;
   throw new UsageError("ipvlan: another daemon serves this network namespace", STATUS_SERVED);
@@ -54,6 +56,15 @@ export async function stopDaemon({ remove }: DaemonStop, call: Call): Promise<nu
 }
 
 async function getAnswer<Answer>(asked: Promise<Answer>): Promise<void> {
-  const answer = await withDaemon(asked.then((value) => ({ value })));
+  const answer = await findAnswer(asked.then((value) => ({ value })));
   if (answer === undefined) throw new UsageError(NO_DAEMON, STATUS_FAILED);
+}
+
+/** None: there is no daemon to ask. */
+function findAnswer<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
+  const allowed = asked.catch((error: unknown) => {
+    const isForbidden = error instanceof NoDaemonError && error.isForbidden;
+    throw isForbidden ? refused("Operation not permitted") : error;
+  });
+  return withDaemon(allowed);
 }

@@ -7,7 +7,8 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, clientIn, withDaemon } from "./client.ts";
-import { refused, STATUS_REFUSED, STATUS_SERVED, UsageError } from "./errors.ts";
+import { STATUS_REFUSED, STATUS_SERVED, UsageError } from "./errors.ts";
+import { demandPrivilege } from "./privilege.ts";
 
 const START_TIMEOUT_MS = 10_000;
 /** Another's daemon may still be starting when ours has ended for it. */
@@ -20,11 +21,12 @@ export async function startDaemon(
   netns: string,
   words: readonly string[],
 ): Promise<Client> {
-  makeDirectory(directory);
   const client = clientIn(directory);
   const answers = async (): Promise<boolean> =>
     (await withDaemon(client.ports(netns))) !== undefined;
   if (await answers()) return client;
+  demandPrivilege();
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   let deadline = Date.now() + START_TIMEOUT_MS;
   const daemon = spawnDetached(directory, words);
   daemon.once("error", () => {
@@ -39,16 +41,6 @@ export async function startDaemon(
   }
   daemon.unref();
   return client;
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EACCES" || code === "EPERM") throw refused("Operation not permitted");
-    throw error;
-  }
 }
 
 function spawnDetached(
