@@ -39,7 +39,7 @@ export function parseLinkAdd(words: DeviceWords): LinkAdd {
     ...ipvlan,
     ...(netns !== undefined && { netns }),
     up: upOrDown?.keyword === "up",
-    ...(mtu !== undefined && { mtu }),
+    ...(mtu !== undefined && { mtu: mtu >>> 0 }), // as rtnetlink carries it
   };
 }
 

@@ -16,6 +16,9 @@ import type { Slave } from "./slave.ts";
 
 const ARPHRD_ETHER = 1;
 const IFF_LOOPBACK = 0x8;
+/** Linux: ETH_MIN_MTU, ETH_MAX_MTU. */
+const MTU_MIN = 68;
+const MTU_MAX = 65535;
 /** A device with one of these on it, or that is one's port, has its receive handler taken. */
 const PORT_KINDS: readonly string[] = ["bridge", "bond", "team"];
 const UPPER_KINDS: readonly string[] = ["macvlan", "macvtap"];
@@ -76,6 +79,7 @@ export class Registry {
 
   addSlave(request: SlaveRequest): Promise<Touched> {
     return this.#inTurn(async () => {
+      refuseMtu(request.mtu);
       const [port, isNew] = await this.#portFor(request);
       const target = openSync(request.target ?? request.netns, "r");
       try {
@@ -217,6 +221,12 @@ const keyOf = (nsid: number, ifindex: number): string => `${nsid}.${ifindex}`;
 
 const findMaster = (netns: string, name: string): Link | undefined =>
   withNetns(netns, () => inSocket((socket) => getLink(socket, name)));
+
+/** Kernel: dev_validate_mtu(), where an MTU is a signed number. */
+function refuseMtu(mtu: number = MTU_MIN): void {
+  if ((mtu | 0) < MTU_MIN) throw new PortError("EINVAL", "mtu less than device minimum");
+  if (mtu > MTU_MAX) throw new PortError("EINVAL", "mtu greater than device maximum");
+}
 
 /** Kernel: ipvlan_port_create(), netdev_rx_handler_register(). In the master's namespace. */
 function refuseUnfit(master: Link): void {
