@@ -1,0 +1,100 @@
+/**
+ * Where a replay departs from the recording, by name and with the reason: D-numbers are those of
+ * `docs/parity.md`.
+ */
+import type { Compat } from "../../src/driver/settings.ts";
+import { type Case, findRequest, type Step } from "./recording.ts";
+
+const ADDRESSES =
+  "addresses are set by the system's ip: a conflict is not refused but shown (events.test.ts)";
+
+/** Why a case is not replayed at all. */
+const SKIPPED: Readonly<Record<string, string>> = {
+  "change-mode-from-userns":
+    "the recording's user namespace is not built here; refusals.test.ts asks as nobody",
+  "delete-master-ns": "our daemon lives in the master's namespace and keeps it alive",
+  "duplicate-ipv4": ADDRESSES,
+  "duplicate-ipv4-down": ADDRESSES,
+  "duplicate-ipv4-first-down": ADDRESSES,
+  "duplicate-ipv6": ADDRESSES,
+  ethtool: "D8: ethtool shows a veth",
+  "ifindex-link": "D8: /sys shows a veth",
+  ipvtap: "D12: no ipvtap",
+  "master-ipvtap-first": "D12: no ipvtap",
+  monitor: "D8: the kernel's events tell of a veth",
+  "move-master": "a master that leaves for another namespace takes its slaves",
+  "move-master-l3s": "a master that leaves for another namespace takes its slaves",
+  "vlan-on-slave": "D11: a slave takes a VLAN",
+};
+
+/** Steps that are skipped wherever they occur. */
+const SKIPPED_STEPS: readonly (readonly [RegExp, string])[] = [
+  [/^(tc|ping) /, "not about devices"],
+  [/^ip (-6 )?(maddr|neigh|route) /, "not about devices"],
+  [/^ip -d link show /, "D8: queues and offloads are a veth's; the JSON is compared"],
+];
+
+const NOT_ASKED = "the step before is skipped";
+
+/** Steps by case and number. */
+const SKIPPED_NUMBERS: Readonly<Record<string, string>> = {
+  "create-netlink-values 29": NOT_ASKED,
+  "create-netlink-values 31": NOT_ASKED,
+  "create-netlink-values 33": NOT_ASKED,
+};
+
+/** Mode and flag where they are not the recording's, by case and number of the step. */
+type Settings = Readonly<Record<string, string>>;
+
+/** D7: what is not said stays as it is. */
+const HOWTO: Settings = {
+  "second-slave-other-mode 17": "l2 vepa",
+  "second-slave-other-mode 18": "l2 vepa",
+  "second-slave-no-mode 4": "l2 private",
+  "second-slave-no-mode 5": "l2 private",
+  "second-slave-no-mode 8": "l2 private",
+  "second-slave-no-mode 9": "l2 private",
+  "second-slave-no-mode 16": "l2 vepa",
+  "second-slave-no-mode 17": "l2 vepa",
+  "second-slave-no-mode 20": "l2 private",
+  "second-slave-no-mode 21": "l2 private",
+  "change-mode 16": "l2 private",
+  "change-mode 17": "l2 private",
+};
+
+/** The API has the command's words, and the command says a flag with every mode. */
+const KERNEL: Settings = {
+  "second-slave-no-mode 12": "l2 bridge",
+  "second-slave-no-mode 13": "l2 bridge",
+};
+
+export const findSettings = (id: string, number: number, compat: Compat): string | undefined =>
+  (compat === "howto" ? HOWTO : KERNEL)[`${id} ${number}`];
+
+/** Device kinds that a case needs, besides ours and veth. */
+const KINDS = /\b(?:type|mode) (dummy|vlan|vrf|bond|bridge|macvlan|tun|tap)\b/g;
+
+export function whySkipped(
+  { id, steps }: Case,
+  kernelHas: (kind: string) => boolean,
+): string | undefined {
+  const known = SKIPPED[id];
+  if (known !== undefined) return known;
+  const missing = steps
+    .flatMap((step) =>
+      "cmd" in step ? [...step.cmd.matchAll(KINDS)].map(([, kind]) => kind!) : [],
+    )
+    .filter((kind) => !kernelHas(kind));
+  return missing.length === 0
+    ? undefined
+    : `this kernel has no ${[...new Set(missing)].join(", ")}`;
+}
+
+export function whyStepSkipped(id: string, step: Step, number: number): string | undefined {
+  const known = SKIPPED_NUMBERS[`${id} ${number}`];
+  if (known !== undefined) return known;
+  if ("cat" in step) return "D8, D10: /sys shows a veth";
+  if ("rtnetlink" in step && findRequest(step.rtnetlink) === undefined)
+    return "JSON has no such value";
+  return "cmd" in step ? SKIPPED_STEPS.find(([line]) => line.test(step.cmd))?.[1] : undefined;
+}
