@@ -31,7 +31,7 @@ const TOOLS = {
   conntrack: "conntrack",
   ethtool: "ethtool",
   iperf3: "iperf3",
-  tcpdump: "tcpdump",
+  dumpcap: "wireshark-common",
 };
 const PURE = ["src/wire/", "src/driver/", "src/cli/", "examples/", "test/layering"];
 /** Of one file; the longest takes a minute. */

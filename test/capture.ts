@@ -1,6 +1,5 @@
-/** What a device sees, as tcpdump writes it down and tshark reads it: judges that are not ours. */
+/** What a device sees, as dumpcap writes it down and tshark reads it: judges that are not ours. */
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import { shell, spawnAt } from "../scripts/lab.ts";
@@ -14,27 +13,27 @@ export interface CapturedFrame {
 
 export class Capture {
   readonly #file: string;
-  readonly #tcpdump: ChildProcess;
+  readonly #dumpcap: ChildProcess;
   readonly #written: Promise<void>;
 
-  private constructor(file: string, tcpdump: ChildProcess) {
+  private constructor(file: string, dumpcap: ChildProcess) {
     this.#file = file;
-    this.#tcpdump = tcpdump;
-    this.#written = finished(tcpdump.stdout!.pipe(createWriteStream(file)));
+    this.#dumpcap = dumpcap;
+    this.#written = finished(dumpcap.stdout!.pipe(createWriteStream(file)));
   }
 
   /** Resolves when it listens. */
   static async start(end: string, device: string, file: string): Promise<Capture> {
-    // To stdout and as who we are: a profile of the distribution may forbid files and other users.
-    const options = ["-n", "-U", "-B", "65536", "-s", "0", "-Z", "root", "-w", "-"];
-    const tcpdump = spawnAt(end, ["tcpdump", "-i", device, ...options]);
-    const capture = new Capture(file, tcpdump);
-    await once(tcpdump.stderr, "data"); // "listening on ..."
+    // Not tcpdump: it gives its rights up by a way that a user namespace forbids.
+    const dumpcap = spawnAt(end, ["dumpcap", "-q", "-i", device, "-B", "64", "-w", "-"]);
+    const capture = new Capture(file, dumpcap);
+    for await (const text of dumpcap.stderr.iterator({ destroyOnReturn: false }))
+      if (String(text).includes("File:")) break;
     return capture;
   }
 
   async stop(): Promise<void> {
-    this.#tcpdump.kill("SIGINT");
+    this.#dumpcap.kill("SIGINT");
     await this.#written;
   }
 

@@ -30,7 +30,7 @@ const MEGABYTES = 32;
 /** Ethernet header and MTU. */
 const FRAME_MAX = 1514;
 
-await inSandbox(import.meta.url, { needs: ["ethtool", "tcpdump", "tshark"] }, () => {
+await inSandbox(import.meta.url, { needs: ["ethtool", "dumpcap", "tshark"] }, () => {
   before(async () => {
     await buildLab();
     const off = "tx off rx off tso off gso off gro off";
