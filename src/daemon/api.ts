@@ -45,6 +45,7 @@ const schemas = {
 export function buildApi(registry: Registry, stop: (remove: boolean) => void): FastifyInstance {
   const api = fastify({ forceCloseConnections: true });
   api.setErrorHandler((error, _request, reply) => refuse(reply, error));
+  api.setNotFoundHandler((_request, reply) => refuse(reply, new PortError("EOPNOTSUPP"), 404));
 
   api.post<{ Body: CreateLink }>(
     "/v1/links",
@@ -118,8 +119,8 @@ export function buildApi(registry: Registry, stop: (remove: boolean) => void): F
 }
 
 /** What the kernel or the port refused, in its words; what the schema refused, as a wrong argument. */
-function refuse(reply: FastifyReply, error: unknown): FastifyReply {
-  return reply.code(400).send({ error: toControlError(error) });
+function refuse(reply: FastifyReply, error: unknown, status = 400): FastifyReply {
+  return reply.code(status).send({ error: toControlError(error) });
 }
 
 function toControlError(error: unknown): ControlError {
