@@ -44,6 +44,8 @@ export interface PortShown {
   readonly mode: Mode;
   readonly flag: Flag;
   readonly engine: string;
+  readonly consumption: string;
+  readonly wayUp: string;
   readonly slaves: readonly { readonly name: string }[];
   readonly conflicts: readonly unknown[];
   readonly drops: Readonly<Record<string, number>>;

@@ -29,6 +29,7 @@ const port: PortInfo = {
   compat: "howto",
   engine: "userspace",
   consumption: "nftables",
+  wayUp: "tc",
   slaves: [
     slave("ipvl0", { addresses: ["10.0.0.10", "fe80::1"] }),
     slave("ipvl1", { here: false, netns: "ns1", up: false, deviceId: 2 }),
@@ -40,7 +41,7 @@ const port: PortInfo = {
 test("port show is one line for each port", () => {
   assert.equal(
     formatPorts([port]),
-    "eth0: mode l2 private compat howto engine userspace consumption nftables slaves ipvl0,ipvl1\n",
+    "eth0: mode l2 private compat howto engine userspace consumption nftables way up tc slaves ipvl0,ipvl1\n",
   );
 });
 
@@ -48,7 +49,7 @@ test("status shows slaves, conflicts and the drops that happened", () => {
   assert.equal(
     formatStatus([port]),
     `eth0  mode l2 private
-    compat howto  engine userspace  consumption nftables
+    compat howto  engine userspace  consumption nftables  way up tc
 
     slave  namespace  state  mtu   id  addresses
     ipvl0  here       up     1500  1   10.0.0.10 fe80::1

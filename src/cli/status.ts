@@ -7,7 +7,7 @@ export function formatPorts(ports: readonly PortInfo[]): string {
 
 function formatPort(port: PortInfo): string {
   const slaves = port.slaves.map((slave) => slave.name).join(",") || "none";
-  return `${port.master}: mode ${port.mode} ${port.flag} compat ${port.compat} engine ${port.engine} consumption ${port.consumption} slaves ${slaves}`;
+  return `${port.master}: mode ${port.mode} ${port.flag} compat ${port.compat} engine ${port.engine} consumption ${port.consumption} way up ${port.wayUp} slaves ${slaves}`;
 }
 
 export function formatStatus(ports: readonly PortInfo[]): string {
@@ -18,7 +18,7 @@ export function formatStatus(ports: readonly PortInfo[]): string {
 function formatStatusOf(port: PortInfo): string {
   return [
     `${port.master}  mode ${port.mode} ${port.flag}`,
-    `    compat ${port.compat}  engine ${port.engine}  consumption ${port.consumption}`,
+    `    compat ${port.compat}  engine ${port.engine}  consumption ${port.consumption}  way up ${port.wayUp}`,
     "",
     ...indent(formatSlaves(port.slaves)),
     ...port.conflicts.flatMap((conflict) => ["", ...indent([formatConflict(conflict)])]),

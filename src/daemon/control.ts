@@ -41,7 +41,10 @@ export interface PortInfo {
   readonly flag: Flag;
   readonly compat: Compat;
   readonly engine: string;
+  /** How frames for slaves are kept from the master's own stack: "nftables", "routes"; "l3s": it hands them on. */
   readonly consumption: string;
+  /** How slaves' frames for the master's own stack get there: "tc", "raw sockets". */
+  readonly wayUp: string;
   readonly slaves: readonly LinkInfo[];
   readonly conflicts: readonly Conflict[];
   readonly drops: Readonly<Record<string, number>>;

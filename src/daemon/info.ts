@@ -37,6 +37,7 @@ export function portInfo(port: LivePort, hereNsid: number): PortInfo {
     ...port.port.settings,
     engine: "userspace",
     consumption: port.intakeName,
+    wayUp: port.wayUpName,
     slaves: [...port.slaves.values()].map((slave) => linkInfo(port, slave, hereNsid)),
     conflicts: port.port.conflicts().map(({ ip, holder, claimants }) => ({
       address: formatIp(ip),

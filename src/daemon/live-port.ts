@@ -98,6 +98,9 @@ export class LivePort {
   get intakeName(): string {
     return this.#side.intakeName;
   }
+  get wayUpName(): string {
+    return this.#side.wayUpName;
+  }
   /** Whether the slaves' devices do without ARP. */
   get #noarp(): boolean {
     return this.port.settings.mode !== "l2";

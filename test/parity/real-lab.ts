@@ -46,15 +46,21 @@ export function setColumn(lab: Lab, mode: Mode, flag: Flag): void {
   }
 }
 
-/** How frames for slaves are kept from the master's own stack, in the command's words. */
-export function consumption(lab: Lab): string {
-  const ports = JSON.parse(ipvlan(lab.master.namespace, "port show -j")) as Port[];
-  return ports.find((port) => port.master === lab.master.name)?.consumption ?? "none";
+/** How the port and its master's own stack are kept apart and joined, in the command's words. */
+export interface StackWays {
+  /** How frames for slaves are kept from it. */
+  readonly consumption: string;
+  /** How slaves' frames for it get there. */
+  readonly wayUp: string;
 }
 
-interface Port {
+export function stackWays(lab: Lab): StackWays {
+  const ports = JSON.parse(ipvlan(lab.master.namespace, "port show -j")) as Port[];
+  return ports.find((port) => port.master === lab.master.name)!;
+}
+
+interface Port extends StackWays {
   readonly master: string;
-  readonly consumption: string;
 }
 
 function makeNamespace(name: string): void {

@@ -13,7 +13,7 @@ import type { Limit } from "./compare.ts";
 import { isSame, isTagged, type Observation, withoutTag } from "./expectation.ts";
 import { withoutPadding } from "./forwarding.ts";
 import { devicesOf, getSender, type Lab } from "./lab.ts";
-import { buildLab, consumption, setColumn, setCompat } from "./real-lab.ts";
+import { buildLab, type StackWays, setColumn, setCompat, stackWays } from "./real-lab.ts";
 import type { Case, Device } from "./recording.ts";
 import type { Engine } from "./replay.ts";
 import { DatagramTaps, FrameTaps, getIndex } from "./taps.ts";
@@ -67,14 +67,14 @@ export class UserspaceEngine implements Engine {
 
   close(): void {} // The sandbox goes with the process, and all in it.
 
-  async #enter({ mode, flag }: Case): Promise<void> {
+  async #enter(c: Case): Promise<void> {
+    const { mode, flag } = c;
     const column = `${mode}/${flag}`;
     if (column === this.#column) return;
     setColumn(this.#lab, mode, flag);
     this.#column = column;
     await this.#collect(SETTLE_MS, () => undefined);
-    const isBlind = BEHIND_TAPS.has(consumption(this.#lab));
-    this.#limits = isBlind ? [{ place: this.#lab.stack, reason: NOT_CONSUMED }] : [];
+    this.#limits = limitsOf(stackWays(this.#lab), mode, this.#lab.stack);
   }
 
   /** Whether a socket took it. */
@@ -99,9 +99,21 @@ export class UserspaceEngine implements Engine {
   }
 }
 
-/** Ways to keep frames from the master's stack, in the words of `port show`, that its taps do not notice. */
-const BEHIND_TAPS: ReadonlySet<string> = new Set(["routes", "none"]);
-const NOT_CONSUMED = "the master's taps: without nftables nothing takes frames away before them";
+/** What the taps of the master's stack cannot tell on this kernel. */
+function limitsOf({ consumption, wayUp }: StackWays, mode: string, place: string): Limit[] {
+  if (consumption === "routes")
+    return [
+      {
+        place,
+        reason: "the master's taps: without nftables nothing takes frames away before them",
+      },
+    ];
+  if (mode === "l2" && wayUp !== "tc")
+    return [
+      { place, reason: "the master's taps: without tc slaves' frames do not come up past them" },
+    ];
+  return [];
+}
 
 /** A packet socket that sends on one device. */
 class Sender {

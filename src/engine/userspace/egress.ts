@@ -50,6 +50,13 @@ export class Egress {
     return this.#sendTo(f, hop, kind);
   }
 
+  /** To the master's own stack by the way of L3: what is not for the host itself that stack would lose. */
+  sendUp(f: Frame): number {
+    const type = eth.type(f);
+    if (type !== eth.ETH_P_IP && type !== eth.ETH_P_IPV6) return 0;
+    return this.#hops.kind(this.#hops.find(f, false)) === HOST ? this.#ways.host(f) : 0;
+  }
+
   /** Looks again at what waits. */
   changed(): void {
     this.#hops.forget();

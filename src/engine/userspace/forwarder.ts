@@ -110,7 +110,7 @@ export class Forwarder implements Outlets, Ways {
     return sent < 0 ? reason.SEND_FAILED : 0;
   }
   stack(f: Frame): number {
-    return this.#settings[shared.WAY_UP] !== 0 ? this.hooks(f) : this.host(f);
+    return this.#settings[shared.WAY_UP] !== 0 ? this.hooks(f) : this.#egress.sendUp(f);
   }
   route(f: Frame): number {
     return this.#egress.send(f);

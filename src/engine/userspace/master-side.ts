@@ -53,8 +53,13 @@ export class MasterSide {
   get redirects(): boolean {
     return this.#redirects;
   }
+  /** How frames for slaves are kept from the master's own stack. */
   get intakeName(): string {
     return this.#intake?.name ?? "none";
+  }
+  /** How slaves' frames for the master's own stack get there. */
+  get wayUpName(): string {
+    return this.#redirects ? "tc" : "raw sockets";
   }
 
   setMode(mode: Mode): void {
@@ -120,6 +125,7 @@ export class MasterSide {
       this.#redirects = false;
       return;
     }
+    if (isLeftOut("tc")) return;
     try {
       addClsact(socket, this.#up.ifindex);
       redirectToIngress(socket, this.#up.ifindex, ifindex);
@@ -158,6 +164,7 @@ export class MasterSide {
 
 /** A socket to nf_tables, where this namespace's kernel has what the intake needs. */
 function findNftables(): NetlinkSocket | undefined {
+  if (isLeftOut("nftables")) return undefined;
   try {
     const socket = NetlinkSocket.open({ protocol: NETLINK_NETFILTER });
     if (isSupported(socket)) return socket;
@@ -167,3 +174,7 @@ function findNftables(): NetlinkSocket | undefined {
   }
   return undefined;
 }
+
+/** Tests run as on a kernel that lacks something: IPVLAN_WITHOUT="nftables tc" in the daemon's environment. */
+const isLeftOut = (what: "nftables" | "tc"): boolean =>
+  (process.env.IPVLAN_WITHOUT ?? "").split(" ").includes(what);
