@@ -26,10 +26,10 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
       for (const one of readCases()) {
         if (compat === "kernel" && !WITH_KERNEL_WAYS.test(one.id)) continue;
         const skip = whySkipped(one, kernelHas) ?? false;
-        test(`${one.id}: ${one.title}`, { skip }, async () => {
+        test(`${one.id}: ${one.title}`, { skip }, async (t) => {
           await buildGround();
           try {
-            await replay(one, compat);
+            await replay(one, compat, (text) => t.diagnostic(text));
           } finally {
             await clearGround();
           }

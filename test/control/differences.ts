@@ -20,6 +20,8 @@ const SKIPPED: Readonly<Record<string, string>> = {
   ethtool: "D8: ethtool shows a veth",
   "ifindex-link": "D8: /sys shows a veth",
   ipvtap: "D12: no ipvtap",
+  "master-used-by-others": "D11: a master takes macvlans and bridges",
+  "slave-used-by-others": "D11: a slave takes VLANs, bridges, bonds and macvlans",
   "master-ipvtap-first": "D12: no ipvtap",
   monitor: "D8: the kernel's events tell of a veth",
   "move-master": "a master that leaves for another namespace takes its slaves",

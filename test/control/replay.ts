@@ -19,9 +19,18 @@ import {
   type Typed,
 } from "./recording.ts";
 
-export async function replay({ id, steps }: Case, compat: Compat): Promise<void> {
+/** `tell`: hears of every step that is left out. */
+export async function replay(
+  { id, steps }: Case,
+  compat: Compat,
+  tell: (text: string) => void,
+): Promise<void> {
   for (const [number, step] of steps.entries()) {
-    if (whyStepSkipped(id, step, number) !== undefined) continue;
+    const skipped = whyStepSkipped(id, step, number);
+    if (skipped !== undefined) {
+      tell(`step ${number} is skipped: ${skipped}`);
+      continue;
+    }
     try {
       if ("cmd" in step) await replayTyped(step, compat);
       else if ("show" in step) await replayShown(step, findSettings(id, number, compat));
