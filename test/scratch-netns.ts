@@ -47,3 +47,14 @@ export const inScratch = (body: (scratch: Scratch) => void) => (): void => {
     scratch.end();
   }
 };
+
+/** The same for a body that waits. A section within a namespace must not: `withNetns`. */
+export const inScratchAsync =
+  (body: (scratch: Scratch) => Promise<void>) => async (): Promise<void> => {
+    const scratch = new Scratch();
+    try {
+      await body(scratch);
+    } finally {
+      scratch.end();
+    }
+  };

@@ -102,7 +102,10 @@ export class PacketRing {
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
   #slot = 0;
+  /** The kernel has counted frames that it lost. */
   #losing = false;
+  /** Frames lost for want of room on the socket's queue. */
+  #tooLarge = 0;
 
   constructor(socket: RingSocket) {
     this.fd = socket.fd;
@@ -130,6 +133,7 @@ export class PacketRing {
           restoreTag(f, this.#tpid(slot, status), this.#halves[(slot + TCI) >> 1]!);
         return true;
       }
+      this.#tooLarge++;
       this.release();
     }
   }
@@ -140,12 +144,14 @@ export class PacketRing {
     this.#slot = this.#slot + 1 === this.#slots ? 0 : this.#slot + 1;
   }
 
-  /** Frames that found no slot since the last call. */
+  /** Frames that found no slot, or were too large for one and found no room elsewhere, since the last call. */
   takeLost(): number {
-    if (!this.#losing) return 0;
+    const lost = this.#tooLarge;
+    this.#tooLarge = 0;
+    if (!this.#losing) return lost;
     this.#losing = false;
     const TP_DROPS = 4;
-    return sys.getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, 8).readUInt32LE(TP_DROPS);
+    return lost + sys.getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, 8).readUInt32LE(TP_DROPS);
   }
 
   /**
