@@ -162,6 +162,26 @@ await inSandbox(import.meta.url, {}, () => {
       assert.ok(await reaches("lan", ADDRESS.ns1.v4));
     });
 
+    test("stopped leaves the slaves to the next one", async () => {
+      await shell("host", "ipvlan daemon stop");
+      assert.match(await ip("ns0", "link show ipvl0"), /ipvl0/);
+      await shell("host", "ip link add link eth0 name extra type ipvlan; ip link del extra");
+      assert.ok(await reaches("lan", ADDRESS.ns1.v4));
+    });
+
+    test("started again after its master has gone takes slaves, rules and tables away", async () => {
+      await ip("host", "link add spare type veth peer name far");
+      await ip("host", "link set spare up");
+      await shell("host", "ip -n ns0 link del ipvl0; ip -n ns1 link del ipvl1");
+      await shell("host", "ip link add link spare name ipvl9 type ipvlan mode l3s");
+      process.kill(daemonPid(), "SIGKILL");
+      await ip("host", "link del spare");
+      await shell("host", "ip link add link eth0 name extra type ipvlan mode l2");
+      assert.doesNotMatch(await ip("host", "link"), /ipvl9|spare/);
+      assert.doesNotMatch(await ip("host", "rule"), /spare/);
+      assert.deepEqual(await names(), ["extra"]);
+    });
+
     test("stopped for good leaves no device, rule, table or file behind", async () => {
       await shell("host", "ipvlan daemon stop --remove");
       assert.doesNotMatch(await ip("host", "link"), /ipvl/);

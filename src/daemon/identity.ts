@@ -5,14 +5,20 @@
 import type { Slave } from "../driver/decide/machine.ts";
 import { compats, flags, modes, type Settings } from "../driver/settings.ts";
 
+/** Names are used again, and indexes tell nothing to a person. */
+export interface MasterId {
+  readonly name: string;
+  readonly ifindex: number;
+}
+
 /** A slave's host end; names are at most 15 bytes. */
 export const hostName = (masterIfindex: number, id: Slave): string => `s${masterIfindex}.${id}`;
 
 export const slaveAlias = (masterIfindex: number, id: Slave): string =>
   `ipvlan slave ${id} of ${masterIfindex}`;
 
-export const portAlias = (master: string, { mode, flag, compat }: Settings): string =>
-  `ipvlan port ${master} ${mode} ${flag} ${compat}`;
+export const portAlias = (master: MasterId, { mode, flag, compat }: Settings): string =>
+  `ipvlan port ${master.name} ${master.ifindex} ${mode} ${flag} ${compat}`;
 
 /** Undefined for a device that is no host end of ours. */
 export function parseSlaveAlias(
@@ -25,10 +31,11 @@ export function parseSlaveAlias(
 /** Undefined for a device that is not the end of a port's pair. */
 export function parsePortAlias(
   alias: string | undefined,
-): { master: string; settings: Settings } | undefined {
-  const told = /^ipvlan port (\S+) (\S+) (\S+) (\S+)$/.exec(alias ?? "");
+): { master: MasterId; settings: Settings } | undefined {
+  const told = /^ipvlan port (\S+) (\d+) (\S+) (\S+) (\S+)$/.exec(alias ?? "");
   if (told === null) return undefined;
-  const [, master, mode, flag, compat] = told as unknown as string[];
+  const [, name, ifindex, mode, flag, compat] = told as unknown as string[];
   if (!(mode! in modes && flag! in flags && compat! in compats)) return undefined;
-  return { master: master!, settings: { mode, flag, compat } as unknown as Settings };
+  const settings = { mode, flag, compat } as unknown as Settings;
+  return { master: { name: name!, ifindex: Number(ifindex) }, settings };
 }

@@ -381,7 +381,8 @@ export class LivePort {
 
   /** The kernel keeps our settings: the pair's end says whose it is and how the port is set. */
   #writeAlias(): void {
-    const alias = portAlias(this.master.name, this.port.settings);
+    const { name, index: ifindex } = this.master;
+    const alias = portAlias({ name, ifindex }, this.port.settings);
     setLink(this.#ground.socket, this.#side.pairIfindex, { alias });
   }
 }

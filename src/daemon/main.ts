@@ -20,16 +20,25 @@ export async function runDaemon(): Promise<boolean> {
     },
   });
   await registry.adopt(`/proc/${process.pid}/ns/net`);
-  const stopped = new Promise<boolean>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve(false));
-    const api = buildApi(registry, resolve);
-    rmSync(places.socket, { force: true }); // of a daemon that was killed
-    void api.listen({ path: places.socket }).then(() => chmodSync(places.socket, 0o600));
-  });
+  const { promise: stopped, stop } = stopSignal();
+  const api = buildApi(registry, stop);
+  rmSync(places.socket, { force: true }); // of a daemon that was killed
+  await api.listen({ path: places.socket });
+  chmodSync(places.socket, 0o600);
   const remove = await stopped;
   // The socket answers to the last: when it no longer does, everything has been done.
   await registry.close(remove);
+  await api.close();
   if (registry.ports.length === 0) removePlaces(places);
-  else rmSync(places.socket, { force: true });
   return true;
+}
+
+/** `promise`: whether to remove everything, once somebody wants this daemon to end. */
+function stopSignal(): { promise: Promise<boolean>; stop: (remove: boolean) => void } {
+  let stop!: (remove: boolean) => void;
+  const promise = new Promise<boolean>((resolve) => {
+    stop = resolve;
+  });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop(false));
+  return { promise, stop };
 }

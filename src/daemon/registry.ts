@@ -5,7 +5,8 @@
 import { closeSync, openSync } from "node:fs";
 import { PortError } from "../driver/errors.ts";
 import type { Said, Settings } from "../driver/port.ts";
-import { dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
+import { removeLeftovers } from "../engine/userspace/master-side.ts";
+import { deleteLink, dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
 import { assignNsid } from "../linux/netlink/nsid.ts";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
@@ -67,12 +68,8 @@ export class Registry {
   async adopt(netns: string): Promise<void> {
     await this.#inTurn(async () => {
       const links = dumpLinks(this.#ground.socket);
-      for (const link of links) await this.#adoptPort(netns, parsePortAlias(link.alias));
-      for (const link of links) {
-        const told = parseSlaveAlias(link.alias);
-        const port = told && this.ports.find((one) => one.master.index === told.masterIfindex);
-        if (told !== undefined && port !== undefined) await port.adopt(link, told.id);
-      }
+      for (const link of links) await this.#adoptPort(netns, link);
+      for (const link of links) await this.#adoptSlave(link);
       for (const port of this.ports) if (port.slaves.size === 0) await this.#removePort(port);
     });
   }
@@ -190,13 +187,26 @@ export class Registry {
     return port;
   }
 
-  async #adoptPort(
-    netns: string,
-    told: { master: string; settings: Settings } | undefined,
-  ): Promise<void> {
-    const master = told && findMaster(netns, told.master);
-    if (told !== undefined && master !== undefined)
+  /** A master that has gone meanwhile leaves things of the port behind. */
+  async #adoptPort(netns: string, pairEnd: Link): Promise<void> {
+    const told = parsePortAlias(pairEnd.alias);
+    if (told === undefined) return;
+    const master = findMaster(netns, told.master.ifindex);
+    if (master !== undefined) {
       await this.#startPort(netns, master, told.settings);
+      return;
+    }
+    deleteLink(this.#ground.socket, pairEnd.index);
+    withNetns(netns, () => removeLeftovers(told.master, this.#ground.stateDir));
+  }
+
+  /** A slave without its master goes. */
+  async #adoptSlave(hostEnd: Link): Promise<void> {
+    const told = parseSlaveAlias(hostEnd.alias);
+    if (told === undefined) return;
+    const port = this.ports.find((one) => one.master.index === told.masterIfindex);
+    if (port !== undefined) await port.adopt(hostEnd, told.id);
+    else deleteLink(this.#ground.socket, hostEnd.index);
   }
 
   #slaveGone(port: LivePort, slave: Slave): void {
@@ -219,8 +229,8 @@ export class Registry {
 
 const keyOf = (nsid: number, ifindex: number): string => `${nsid}.${ifindex}`;
 
-const findMaster = (netns: string, name: string): Link | undefined =>
-  withNetns(netns, () => inSocket((socket) => getLink(socket, name)));
+const findMaster = (netns: string, nameOrIndex: string | number): Link | undefined =>
+  withNetns(netns, () => inSocket((socket) => getLink(socket, nameOrIndex)));
 
 /** Kernel: dev_validate_mtu(), where an MTU is a signed number. */
 function refuseMtu(mtu: number = MTU_MIN): void {

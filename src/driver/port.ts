@@ -161,6 +161,7 @@ export class Port {
     const amongSlaves = this.#claims.list().map(({ ip, claimants }) => {
       return { ip, holder: this.addresses.holder(ip), claimants: [...claimants] };
     });
+    if (this.#settings.compat === "kernel") return amongSlaves; // D5: Linux does not compare them
     const withMaster = this.#masterAddresses.flatMap((ip): Conflict[] => {
       const slave = this.addresses.holder(ip);
       return slave === NOBODY ? [] : [{ ip, holder: "master", claimants: [slave] }];

@@ -64,12 +64,13 @@ export class HooksIntake implements Intake {
     this.#parts = parts;
     this.#inbound = INBOUND + master.ifindex;
     this.#outbound = OUTBOUND + master.ifindex;
-    restoreSysctls(parts);
+    parts.inside(() => restoreSysctls(parts.savedPath));
     this.#routing = new OwnRouting(
       master.socket,
       [master.name, up.name],
       [this.#inbound, this.#outbound],
     );
+    this.#routing.clear();
     const forwards = parts.inside(() => switchForwardingOn(parts));
     for (const family of FAMILIES) this.#addRules(family, forwards);
     if (parts.netfilter !== undefined)
@@ -101,7 +102,7 @@ export class HooksIntake implements Intake {
     const { netfilter, master } = this.#parts;
     if (netfilter !== undefined) removeHopKeeper(netfilter, tableName(master));
     this.#routing.clear();
-    restoreSysctls(this.#parts);
+    this.#parts.inside(() => restoreSysctls(this.#parts.savedPath));
   }
 
   #addRules(family: number, forwards: boolean): void {
@@ -180,11 +181,10 @@ function switchForwardingOn(parts: HooksParts): boolean {
   return before[0]![1] === "1";
 }
 
-function restoreSysctls(parts: HooksParts): void {
-  if (!existsSync(parts.savedPath)) return;
-  const saved = JSON.parse(readFileSync(parts.savedPath, "utf8")) as Sysctl[];
-  parts.inside(() => {
-    for (const [name, value] of saved) if (findSysctl(name) !== undefined) setSysctl(name, value);
-  });
-  rmSync(parts.savedPath);
+/** In the master's namespace. What was saved is put back as far as its devices are still there. */
+export function restoreSysctls(savedPath: string): void {
+  if (!existsSync(savedPath)) return;
+  const saved = JSON.parse(readFileSync(savedPath, "utf8")) as Sysctl[];
+  for (const [name, value] of saved) if (findSysctl(name) !== undefined) setSysctl(name, value);
+  rmSync(savedPath);
 }

@@ -49,7 +49,7 @@ export class NftablesIntake implements Intake {
   }
 }
 
-export const tableName = (master: Master): string => `ipvlan-${master.ifindex}`;
+export const tableName = (master: Pick<Master, "ifindex">): string => `ipvlan-${master.ifindex}`;
 
 /**
  * Swallows them by routing: a rule for what comes in by the master, and a blackhole per address. Needs only
@@ -61,6 +61,7 @@ export class RoutesIntake implements Intake {
 
   constructor(master: Master) {
     this.#routing = new OwnRouting(master.socket, [master.name], [BLACKHOLES + master.ifindex]);
+    this.#routing.clear();
     for (const family of FAMILIES)
       this.#routing.addRule({
         family,

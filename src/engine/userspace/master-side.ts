@@ -8,12 +8,14 @@
  */
 import type { Mode } from "../../driver/settings.ts";
 import { addVeth, deleteLink, getLink, setLink } from "../../linux/netlink/link.ts";
-import { isSupported } from "../../linux/netlink/nftables.ts";
+import { removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
+import { isSupported, removeTable } from "../../linux/netlink/nftables.ts";
 import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { addClsact, deleteClsact, redirectToIngress } from "../../linux/netlink/tc.ts";
 import { withNetns } from "../../linux/netns.ts";
-import { HooksIntake } from "./hooks-intake.ts";
-import { type Intake, type Master, NftablesIntake, RoutesIntake } from "./intake.ts";
+import { HooksIntake, restoreSysctls } from "./hooks-intake.ts";
+import { type Intake, type Master, NftablesIntake, RoutesIntake, tableName } from "./intake.ts";
+import { OwnRouting, tablesOf } from "./own-routing.ts";
 
 const NETLINK_NETFILTER = 12;
 /** Larger than any slave's: nothing is to be cut on the way up. */
@@ -111,7 +113,7 @@ export class MasterSide {
         up: this.#up,
         inside: (section) => withNetns(masterNetns, section),
         netfilter: this.#netfilter,
-        savedPath: `${stateDir}/sysctls-${this.#master.ifindex}.json`,
+        savedPath: savedPath(stateDir, this.#master.ifindex),
       });
     if (this.#netfilter === undefined) return new RoutesIntake(this.#master);
     return new NftablesIntake(this.#netfilter, this.#master, mode === "l3");
@@ -139,7 +141,7 @@ export class MasterSide {
   #makePair(): [number, { name: string; ifindex: number }] {
     const { privateSocket, masterNetns, master } = this.#parts;
     const { mac } = master;
-    const peer = `ipvlup${master.ifindex}`;
+    const peer = upName(master.ifindex);
     const ours = `down${master.ifindex}`;
     const former = getLink(privateSocket, ours);
     if (former !== undefined) deleteLink(privateSocket, former.index);
@@ -174,6 +176,30 @@ function findNftables(): NetlinkSocket | undefined {
   }
   return undefined;
 }
+
+/** Removes what a port left in this namespace, all but its pair, after its master has gone unseen. */
+export function removeLeftovers(
+  { name, ifindex }: { name: string; ifindex: number },
+  stateDir: string,
+): void {
+  const socket = NetlinkSocket.open();
+  const netfilter = findNftables();
+  const table = tableName({ ifindex });
+  try {
+    new OwnRouting(socket, [name, upName(ifindex)], tablesOf(ifindex)).clear();
+    restoreSysctls(savedPath(stateDir, ifindex));
+    if (netfilter === undefined) return;
+    removeTable(netfilter, table);
+    removeHopKeeper(netfilter, table);
+  } finally {
+    netfilter?.close();
+    socket.close();
+  }
+}
+
+const upName = (masterIfindex: number): string => `ipvlup${masterIfindex}`;
+const savedPath = (stateDir: string, masterIfindex: number): string =>
+  `${stateDir}/sysctls-${masterIfindex}.json`;
 
 /** Tests run as on a kernel that lacks something: IPVLAN_WITHOUT="nftables tc" in the daemon's environment. */
 const isLeftOut = (what: "nftables" | "tc"): boolean =>

@@ -26,6 +26,9 @@ export const OUTBOUND = 772_000_000;
 
 export const FAMILIES: readonly number[] = [AF_INET, AF_INET6];
 
+export const tablesOf = (masterIfindex: number): readonly number[] =>
+  [BLACKHOLES, INBOUND, OUTBOUND].map((base) => base + masterIfindex);
+
 /** Of one address. */
 export const hostRoute = (ip: Uint8Array): Pick<RouteSpec, "family" | "dst" | "prefixLength"> => ({
   family: ip.length === 4 ? AF_INET : AF_INET6,
@@ -38,12 +41,11 @@ export class OwnRouting {
   readonly #devices: readonly string[];
   readonly #tables: readonly number[];
 
-  /** `devices`: those whose incoming packets the rules are about. What is there of a former run is removed. */
+  /** `devices`: those whose incoming packets the rules are about. */
   constructor(socket: NetlinkSocket, devices: readonly string[], tables: readonly number[]) {
     this.#socket = socket;
     this.#devices = devices;
     this.#tables = tables;
-    this.clear();
   }
 
   addRule(rule: RuleSpec): void {
@@ -56,6 +58,7 @@ export class OwnRouting {
     unless("ESRCH", () => deleteRoute(this.#socket, route));
   }
 
+  /** Removes all, also what is left of a former run. */
   clear(): void {
     for (const family of FAMILIES) {
       for (const rule of dumpRules(this.#socket, { family }))
