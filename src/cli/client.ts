@@ -10,13 +10,13 @@ import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import type {
   ChangeLink,
-  Compat,
   ControlError,
   CreateLink,
   LinkChanged,
   LinkInfo,
   PortInfo,
 } from "../daemon/control.ts";
+import type { Compat } from "../driver/settings.ts";
 
 /** The daemon understood and said no. */
 export class ControlFailure extends Error {

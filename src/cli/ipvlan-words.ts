@@ -2,7 +2,7 @@
  * The words behind `type ipvlan`: `[ mode MODE ] [ FLAG ]`. What is not said stays unset; what that means is the
  * daemon's to decide (docs: an existing port keeps it, a new one is l3 bridge).
  */
-import type { Flag, Mode } from "../daemon/control.ts";
+import type { Flag, Mode } from "../driver/settings.ts";
 import { STATUS_FAILED, UsageError } from "./errors.ts";
 import { ipvlanUsage } from "./usage.ts";
 import { matches, Words } from "./words.ts";

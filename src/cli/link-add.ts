@@ -1,5 +1,5 @@
 /** `link add … type ipvlan …`: words in, request out. */
-import type { Flag, Mode } from "../daemon/control.ts";
+import type { Flag, Mode } from "../driver/settings.ts";
 import { type DeviceWords, findMtu, findOnce, NAME_MAX, readNames } from "./device-words.ts";
 import { explained, refused, STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
 import { readIpvlanWords } from "./ipvlan-words.ts";

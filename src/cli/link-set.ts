@@ -1,5 +1,5 @@
 /** `link set` and `link delete` where they may concern a slave: words in, request out. */
-import type { Flag, Mode } from "../daemon/control.ts";
+import type { Flag, Mode } from "../driver/settings.ts";
 import { type DeviceWords, readNames } from "./device-words.ts";
 import { STATUS_USAGE, UsageError } from "./errors.ts";
 import { readIpvlanWords } from "./ipvlan-words.ts";

@@ -1,5 +1,5 @@
 /** `port`, `status` and `daemon`: what the system's `ip` has no words for. */
-import type { Compat } from "../daemon/control.ts";
+import type { Compat } from "../driver/settings.ts";
 import { incomplete, STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
 import { Words } from "./words.ts";
 

@@ -82,7 +82,7 @@ export function buildApi(registry: Registry, stop: (remove: boolean) => void): F
     async ({ query }) => {
       const here = registry.nsidOf(query.netns);
       const links = registry.ports.flatMap((port) =>
-        [...port.slaves.values()].map((slave) => linkInfo(port, slave, here)),
+        port.slaves.all().map((slave) => linkInfo(port, slave, here)),
       );
       return { links };
     },

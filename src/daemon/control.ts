@@ -1,11 +1,9 @@
 /**
- * What the command and the daemon say to each other: JSON over HTTP on a unix socket, version 1. Types only;
- * `client.ts` does the talking.
+ * What the command and the daemon say to each other: JSON over HTTP on a unix socket, version 1. Types only:
+ * `cli/client.ts` asks, `api.ts` answers.
  */
 
-export type Mode = "l2" | "l3" | "l3s";
-export type Flag = "bridge" | "private" | "vepa";
-export type Compat = "kernel" | "howto";
+import type { Compat, Flag, Mode } from "../driver/settings.ts";
 
 /** One slave. "Here" is the network namespace named in the request. */
 export interface LinkInfo {

@@ -18,15 +18,16 @@ import {
   RTNLGRP_IPV6_ROUTE,
   RTNLGRP_LINK,
 } from "../linux/netlink/link.ts";
-import { type Event, NetlinkSocket } from "../linux/netlink/socket.ts";
+import { type Event, NetlinkError, NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
-import { watch } from "../linux/sys.ts";
+import { SysError, watch } from "../linux/sys.ts";
 import type { Ground, LivePort } from "./live-port.ts";
 import type { Slave } from "./slave.ts";
 
 /** Bytes of events that may wait while we are busy. */
 const EVENT_BUFFER = 8 << 20;
 const OWN = -1;
+const RESYNC_MS = 500;
 
 /** What the follower needs of the registry. */
 export interface Followed {
@@ -42,6 +43,7 @@ export class Follower {
   readonly #followed: Followed;
   readonly #events: NetlinkSocket;
   readonly #watch: { close(): void };
+  #later: NodeJS.Timeout | undefined;
 
   constructor(ground: Ground, followed: Followed) {
     this.#ground = ground;
@@ -63,6 +65,7 @@ export class Follower {
   }
 
   close(): void {
+    clearTimeout(this.#later);
     this.#watch.close();
     this.#events.close();
   }
@@ -79,9 +82,9 @@ export class Follower {
       port.masterChanged(master);
       this.#readMasterAddresses(port);
       port.routesChanged();
-      for (const slave of [...port.slaves.values()])
+      for (const slave of port.slaves.all())
         if (getLink(socket, slave.hostIfindex) === undefined) this.#followed.slaveGone(port, slave);
-        else port.seek(slave);
+        else port.slaves.seek(slave);
     }
   }
 
@@ -89,8 +92,22 @@ export class Follower {
     for (;;) {
       const events = this.#events.receive();
       if (events === undefined) return;
-      if (events === "overrun") this.resync();
-      else for (const event of events) this.#hear(event);
+      if (events === "overrun") this.#guarded(() => this.resync());
+      else for (const event of events) this.#guarded(() => this.#hear(event));
+    }
+  }
+
+  /** Devices go while we ask about them. What that left undone is found by listing everything again, a little later. */
+  #guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof NetlinkError || error instanceof SysError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      this.#later ??= setTimeout(() => {
+        this.#later = undefined;
+        this.#guarded(() => this.resync());
+      }, RESYNC_MS);
     }
   }
 
@@ -116,20 +133,20 @@ export class Follower {
   #linkChanged(nsid: number, link: Link): void {
     for (const port of this.#followed.ports()) {
       if (port.masterNsid === nsid && port.master.index === link.index) port.masterChanged(link);
-      const slave = port.find(nsid, link.index);
-      if (slave !== undefined) port.slaveChanged(slave, link);
+      const slave = port.slaves.findAt(nsid, link.index);
+      if (slave !== undefined) port.slaves.linkChanged(slave, link);
     }
   }
 
   #linkGone(nsid: number, link: Link): void {
     for (const port of [...this.#followed.ports()]) {
       if (nsid === OWN) {
-        const slave = [...port.slaves.values()].find((one) => one.hostIfindex === link.index);
+        const slave = port.slaves.findByHostEnd(link.index);
         if (slave !== undefined) this.#followed.slaveGone(port, slave);
         continue;
       }
-      const slave = port.find(nsid, link.index);
-      if (slave !== undefined && this.#hasHostEnd(slave)) port.slaveMoved(slave);
+      const slave = port.slaves.findAt(nsid, link.index);
+      if (slave !== undefined && this.#hasHostEnd(slave)) port.slaves.moved(slave, port.noarp);
       if (port.masterNsid === nsid && port.master.index === link.index)
         this.#followed.masterGone(port);
     }
@@ -142,9 +159,9 @@ export class Follower {
 
   #addressChanged(nsid: number, address: Address, added: boolean): void {
     for (const port of this.#followed.ports()) {
-      const slave = port.find(nsid, address.ifindex);
-      if (slave !== undefined && added) port.addressAdded(slave, address);
-      if (slave !== undefined && !added) port.addressRemoved(slave, address);
+      const slave = port.slaves.findAt(nsid, address.ifindex);
+      if (slave !== undefined && added) port.slaves.addressAdded(slave, address);
+      if (slave !== undefined && !added) port.slaves.addressRemoved(slave, address);
       if (port.masterNsid === nsid && port.master.index === address.ifindex)
         this.#readMasterAddresses(port);
     }

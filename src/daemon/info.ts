@@ -38,7 +38,7 @@ export function portInfo(port: LivePort, hereNsid: number): PortInfo {
     engine: "userspace",
     consumption: port.intakeName,
     wayUp: port.wayUpName,
-    slaves: [...port.slaves.values()].map((slave) => linkInfo(port, slave, hereNsid)),
+    slaves: port.slaves.all().map((slave) => linkInfo(port, slave, hereNsid)),
     conflicts: port.port.conflicts().map(({ ip, holder, claimants }) => ({
       address: formatIp(ip),
       holder: holder === "master" ? port.master.name : nameOf(holder),
@@ -51,7 +51,7 @@ export function portInfo(port: LivePort, hereNsid: number): PortInfo {
 /** The port's own and its slaves', by reason. */
 function allDrops(port: LivePort): Record<string, number> {
   const sum: Record<string, number> = {};
-  for (const row of [NOBODY, ...port.slaves.keys()])
+  for (const row of [NOBODY, ...port.slaves.all().map(({ id }) => id)])
     for (const [reason, count] of Object.entries(port.statistics.read(row).drops))
       sum[reason] = (sum[reason] ?? 0) + count;
   return sum;

@@ -121,7 +121,7 @@ export class Registry {
   find(netns: string, name: string): Found | undefined {
     const nsid = this.nsidOf(netns);
     for (const port of this.#ports.values())
-      for (const slave of port.slaves.values())
+      for (const slave of port.slaves.all())
         if (slave.nsid === nsid && slave.name === name) return { port, slave };
     return undefined;
   }
@@ -222,7 +222,7 @@ export class Registry {
   /** With its slaves: a master takes them along. */
   async #removePort(port: LivePort): Promise<void> {
     if (!this.#ports.delete(keyOf(port.masterNsid, port.master.index))) return;
-    for (const id of [...port.slaves.keys()]) port.removeSlave(id);
+    for (const { id } of port.slaves.all()) port.removeSlave(id);
     await port.close(true);
   }
 }

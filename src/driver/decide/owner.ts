@@ -10,40 +10,27 @@ import { type DecisionPort, NOBODY, owner4, owner6, type Slave, tagBeside } from
 /** One tag is set aside; what has a second one has no owner. */
 export const isTagged = (f: Frame): boolean => tagBeside(f) || eth.isTag(eth.type(f));
 
-export function ownerOfDst(port: DecisionPort, f: Frame): Slave {
+export const ownerOfDst = (port: DecisionPort, f: Frame): Slave => ownerOf(port, f, false);
+export const ownerOfSrc = (port: DecisionPort, f: Frame): Slave => ownerOf(port, f, true);
+
+function ownerOf(port: DecisionPort, f: Frame, ofSrc: boolean): Slave {
   if (!tagBeside(f) && eth.isTag(eth.type(f)))
-    return dstOwnerAt(port, f, eth.innerType(f), eth.HEADER + eth.TAG);
-  return dstOwnerAt(port, f, eth.type(f), eth.HEADER);
+    return ownerAt(port, f, eth.innerType(f), eth.HEADER + eth.TAG, ofSrc);
+  return ownerAt(port, f, eth.type(f), eth.HEADER, ofSrc);
 }
 
-export function ownerOfSrc(port: DecisionPort, f: Frame): Slave {
-  if (!tagBeside(f) && eth.isTag(eth.type(f)))
-    return srcOwnerAt(port, f, eth.innerType(f), eth.HEADER + eth.TAG);
-  return srcOwnerAt(port, f, eth.type(f), eth.HEADER);
-}
-
-function dstOwnerAt(port: DecisionPort, f: Frame, type: number, at: number): Slave {
+function ownerAt(port: DecisionPort, f: Frame, type: number, at: number, ofSrc: boolean): Slave {
   switch (type) {
     case eth.ETH_P_IP:
-      return ipv4.check(f, at) ? owner4(port, ipv4.dst(f, at)) : NOBODY;
+      if (!ipv4.check(f, at)) return NOBODY;
+      return owner4(port, ofSrc ? ipv4.src(f, at) : ipv4.dst(f, at));
     case eth.ETH_P_IPV6:
       if (!ipv6.check(f, at)) return NOBODY;
-      return owner6(port, f, ndisc.isDadProbe(f, at) ? ndisc.targetAt(at) : ipv6.dstAt(at));
+      if (ndisc.isDadProbe(f, at)) return owner6(port, f, ndisc.targetAt(at));
+      return owner6(port, f, ofSrc ? ipv6.srcAt(at) : ipv6.dstAt(at));
     case eth.ETH_P_ARP:
-      return arp.check(f, at) ? owner4(port, arp.target(f, at)) : NOBODY;
-  }
-  return NOBODY;
-}
-
-function srcOwnerAt(port: DecisionPort, f: Frame, type: number, at: number): Slave {
-  switch (type) {
-    case eth.ETH_P_IP:
-      return ipv4.check(f, at) ? owner4(port, ipv4.src(f, at)) : NOBODY;
-    case eth.ETH_P_IPV6:
-      if (!ipv6.check(f, at)) return NOBODY;
-      return owner6(port, f, ndisc.isDadProbe(f, at) ? ndisc.targetAt(at) : ipv6.srcAt(at));
-    case eth.ETH_P_ARP:
-      return arp.check(f, at) ? owner4(port, arp.sender(f, at)) : NOBODY;
+      if (!arp.check(f, at)) return NOBODY;
+      return owner4(port, ofSrc ? arp.sender(f, at) : arp.target(f, at));
   }
   return NOBODY;
 }

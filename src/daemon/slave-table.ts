@@ -1,0 +1,173 @@
+/**
+ * The slaves of a port as the kernel shows them. What it tells of their devices is written down here and handed
+ * on: to the driver's port, and as effects to whoever moves the frames.
+ */
+import type { Slave as DeviceId } from "../driver/decide/machine.ts";
+import type { Groups } from "../driver/group-table.ts";
+import { sharedLinkLocal } from "../driver/link-local.ts";
+import type { Port } from "../driver/port.ts";
+import { type Address, dumpAddresses } from "../linux/netlink/address.ts";
+import { getLink, type Link } from "../linux/netlink/link.ts";
+import type { NetlinkSocket } from "../linux/netlink/socket.ts";
+import { formatPrefix, type Ip } from "../wire/address.ts";
+import { MembershipWatch } from "./memberships.ts";
+import { Slave } from "./slave.ts";
+
+export interface SlaveEffects {
+  /** Addresses that may have another owner now, or none. */
+  owners(ips: Iterable<Ip>): void;
+  /** What the slave takes of group frames; undefined: it is down. */
+  groups(id: DeviceId, groups: Groups | undefined): void;
+}
+
+export class SlaveTable {
+  readonly #socket: NetlinkSocket;
+  readonly #port: Port;
+  readonly #effects: SlaveEffects;
+  readonly #slaves: Map<DeviceId, Slave> = new Map();
+  readonly #byHost: Map<number, Slave> = new Map();
+  /** By `placeKey`. */
+  readonly #byPlace: Map<string, Slave> = new Map();
+  readonly #memberships: MembershipWatch;
+
+  /** `socket`: rtnetlink in the private namespace. */
+  constructor(socket: NetlinkSocket, port: Port, effects: SlaveEffects) {
+    this.#socket = socket;
+    this.#port = port;
+    this.#effects = effects;
+    this.#memberships = new MembershipWatch(
+      () => this.#slaves.keys(),
+      (id) => this.#readGroups(id),
+    );
+  }
+
+  get size(): number {
+    return this.#slaves.size;
+  }
+  /** A copy: slaves may go while somebody looks at it. */
+  all(): Slave[] {
+    return [...this.#slaves.values()];
+  }
+  get(id: DeviceId): Slave | undefined {
+    return this.#slaves.get(id);
+  }
+  /** The slave that is device `ifindex` of namespace `nsid`. */
+  findAt(nsid: number, ifindex: number): Slave | undefined {
+    return this.#byPlace.get(placeKey(nsid, ifindex));
+  }
+  /** The slave of a device of the private namespace. */
+  findByHostEnd(ifindex: number): Slave | undefined {
+    return this.#byHost.get(ifindex);
+  }
+
+  /** Nothing is known of it yet: `seek`. */
+  add(id: DeviceId, hostIfindex: number): Slave {
+    const slave = new Slave(this.#socket, id, hostIfindex);
+    this.#slaves.set(id, slave);
+    this.#byHost.set(hostIfindex, slave);
+    return slave;
+  }
+
+  /** Whoever claims its addresses gets them. */
+  remove(slave: Slave): void {
+    const addresses = this.#port.addresses.addressesOf(slave.id);
+    this.#place(slave, undefined, 0);
+    this.#byHost.delete(slave.hostIfindex);
+    this.#slaves.delete(slave.id);
+    this.#port.removeSlave(slave.id);
+    this.#effects.owners(addresses);
+  }
+
+  /** Looks up where a slave is now, and all that the kernel says of it. */
+  seek(slave: Slave): void {
+    const host = getLink(this.#socket, slave.hostIfindex); // asking gives its namespace an id, and us its events
+    if (host?.link === undefined || host.linkNsid === undefined) return;
+    const link = getLink(this.#socket, host.link, { targetNsid: host.linkNsid });
+    if (link === undefined) return;
+    this.#place(slave, host.linkNsid, host.link);
+    this.linkChanged(slave, link);
+    this.#readAddresses(slave, host.linkNsid);
+  }
+
+  linkChanged(slave: Slave, link: Link): void {
+    const { up, flags } = slave;
+    Object.assign(slave, { name: link.name, mtu: link.mtu, up: link.up, flags: link.flags });
+    if (up !== link.up) this.#upChanged(slave);
+    if (up !== link.up || flags !== link.flags) this.#memberships.changed(slave.id);
+  }
+
+  /** It has arrived in another namespace, which knows nothing of what we set. */
+  moved(slave: Slave, noarp: boolean): void {
+    for (const [text, ip] of [...slave.addresses]) this.#release(slave, text, ip);
+    this.#place(slave, undefined, 0);
+    this.seek(slave);
+    slave.change({ noarp });
+    this.#replaceLinkLocal(slave);
+  }
+
+  addressAdded(slave: Slave, address: Address): void {
+    const text = formatPrefixOf(address);
+    if (slave.addresses.has(text)) return; // told again, of a change of its state
+    slave.addresses.set(text, address.ip);
+    this.#port.claimAddress(slave.id, address.ip);
+    if (Buffer.compare(address.ip, sharedLinkLocal(this.#port.mac)) === 0)
+      this.#replaceLinkLocal(slave);
+    this.#effects.owners([address.ip]);
+    this.#memberships.changed(slave.id);
+  }
+
+  addressRemoved(slave: Slave, address: Address): void {
+    this.#release(slave, formatPrefixOf(address), address.ip);
+    this.#memberships.changed(slave.id);
+  }
+
+  membershipsChanged(id: DeviceId): void {
+    this.#memberships.changed(id);
+  }
+
+  close(): void {
+    this.#memberships.close();
+  }
+
+  #upChanged(slave: Slave): void {
+    this.#port.setUp(slave.id, slave.up);
+    this.#effects.owners(slave.addresses.values());
+    if (slave.up) slave.addLinkLocal(this.#port.mac);
+  }
+
+  #replaceLinkLocal(slave: Slave): void {
+    slave.forbidSharedLinkLocal(this.#port.mac);
+    if (slave.up) slave.addLinkLocal(this.#port.mac);
+  }
+
+  /** Compares what is known with what the kernel lists. */
+  #readAddresses(slave: Slave, nsid: number): void {
+    const listed = dumpAddresses(this.#socket, { ifindex: slave.ifindex, targetNsid: nsid });
+    const texts = new Set(listed.map(formatPrefixOf));
+    for (const [text, ip] of [...slave.addresses])
+      if (!texts.has(text)) this.#release(slave, text, ip);
+    for (const address of listed) this.addressAdded(slave, address);
+  }
+
+  #release(slave: Slave, text: string, ip: Ip): void {
+    if (!slave.addresses.delete(text)) return;
+    this.#port.releaseAddress(slave.id, ip);
+    this.#effects.owners([ip]);
+  }
+
+  #place(slave: Slave, nsid: number | undefined, ifindex: number): void {
+    if (slave.nsid !== undefined) this.#byPlace.delete(placeKey(slave.nsid, slave.ifindex));
+    slave.nsid = nsid;
+    slave.ifindex = ifindex;
+    if (nsid !== undefined) this.#byPlace.set(placeKey(nsid, ifindex), slave);
+  }
+
+  #readGroups(id: DeviceId): void {
+    const slave = this.#slaves.get(id);
+    if (slave !== undefined) this.#effects.groups(id, slave.groups());
+  }
+}
+
+const placeKey = (nsid: number, ifindex: number): string => `${nsid}.${ifindex}`;
+const formatPrefixOf = ({ ip, prefixLength }: Address): string =>
+  formatPrefix({ ip, length: prefixLength });
