@@ -3,7 +3,6 @@
  * LAN beyond the host's eth0. Every end then pings every other, and the account tells whether each ping did what
  * mode and flag promise.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Flag, flags, type Mode, modes } from "../src/driver/settings.ts";
@@ -93,7 +92,15 @@ function endOfRun(): AbortSignal {
 async function runExample(options: Options): Promise<number> {
   const ended = endOfRun();
   try {
-    return await Promise.race([example(options, ended), untilAborted(ended)]);
+    const interrupted = untilAborted(ended);
+    const status = await Promise.race([example(options), interrupted]);
+    if (options.keep && !ended.aborted) {
+      tellHowToLookAround();
+      const alive = setInterval(() => {}, 60_000); // a promise alone keeps no program alive
+      await interrupted;
+      clearInterval(alive);
+    }
+    return status;
   } catch (error) {
     if (ended.aborted) return INTERRUPTED;
     console.error(red(tellFailure(error)));
@@ -115,7 +122,7 @@ function tellFailure(error: unknown): string {
   return stderr?.trimEnd() || stack || String(error);
 }
 
-async function example(options: Options, ended: AbortSignal): Promise<number> {
+async function example(options: Options): Promise<number> {
   const start = performance.now();
   console.log(
     `\n  ${bold("The IPVLAN HOWTO's example")}, mode ${options.mode}, flag ${options.flag}\n`,
@@ -129,7 +136,6 @@ async function example(options: Options, ended: AbortSignal): Promise<number> {
   console.log(drawTopology(options.mode, options.flag));
   console.log(drawMatrix(outcomes));
   console.log(await account(options, outcomes, performance.now() - start));
-  if (options.keep) await keep(ended);
   return outcomes.every(isAsPromised) ? 0 : 1;
 }
 
@@ -222,14 +228,12 @@ async function account(
 `;
 }
 
-async function keep(ended: AbortSignal): Promise<void> {
+function tellHowToLookAround(): void {
   const pid = pidOutside();
   console.log(`  Still up. Look around:   nsenter -t ${pid} -a env PATH=${BIN}:$PATH sh
   then for instance:       ip link show type ipvlan; ip netns exec ns0 ip addr; ipvlan status
   End it:                  Ctrl-C here, or kill ${pid}
 `);
-  // A pending timer keeps the program alive; nothing else may.
-  await sleep(2 ** 31 - 1, undefined, { signal: ended });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

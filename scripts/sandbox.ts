@@ -17,7 +17,8 @@ const OUTSIDE = "IPVLAN_SANDBOX_OUTSIDE";
 const NAMESPACES = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 /** For who is not root: root of a user namespace. */
 const USER_NAMESPACE = ["--user", "--map-root-user"];
-const FIRST_PROCESS = 'mount -t tmpfs tmpfs /run && ip link set lo up && "$@"';
+/** Ctrl-C is the program's to answer: the shell has a trap only so that it is not ended before. */
+const FIRST_PROCESS = 'trap : INT; mount -t tmpfs tmpfs /run && ip link set lo up && "$@"; exit $?';
 
 /** Descriptor of the outside's /proc in the sandbox. */
 const PROC_OUTSIDE = 3;
