@@ -9,7 +9,7 @@ import { Registry } from "./registry.ts";
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
 export async function runDaemon(): Promise<boolean> {
   const places = findPlaces();
-  if (!becomeTheDaemon(places)) return false;
+  if (!(await becomeTheDaemon(places))) return false;
   const privateNetns = openPrivateNetns(places);
   const registry = new Registry({
     privateNetns,

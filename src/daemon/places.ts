@@ -9,9 +9,14 @@
  *     sysctls-N.json     what L3S changed for master N and must put back
  */
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createNetns, currentNetns, netnsInode, pinNetns, withNetns } from "../linux/netns.ts";
 import { SysError, tryLock, unmount } from "../linux/sys.ts";
 import { setSysctl } from "../linux/sysctl.ts";
+
+const LOCK_TIMEOUT_MS = 5000;
+const LOCK_POLL_MS = 20;
 
 export interface Places {
   readonly dir: string;
@@ -27,9 +32,28 @@ export function findPlaces(): Places {
   return { dir, socket: `${dir}/control.sock` };
 }
 
-/** Whether this process is now the one daemon of its namespace; it is until it ends. */
-export const becomeTheDaemon = (places: Places): boolean =>
-  tryLock(openSync(`${places.dir}/lock`, "a", 0o600));
+/**
+ * Whether this process is now the one daemon of its namespace; it is until it ends. One that is just ending is
+ * waited for, and so is one that is starting, until it answers.
+ */
+export async function becomeTheDaemon(places: Places): Promise<boolean> {
+  const lock = openSync(`${places.dir}/lock`, "a", 0o600);
+  const deadline = performance.now() + LOCK_TIMEOUT_MS;
+  while (!tryLock(lock)) {
+    if ((await answers(places.socket)) || performance.now() > deadline) return false;
+    await sleep(LOCK_POLL_MS);
+  }
+  return true;
+}
+
+/** Whether somebody listens on a unix socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}
 
 /**
  * The namespace where the host ends live and no IP stack sees the slaves' frames: the one of a former run, or a
