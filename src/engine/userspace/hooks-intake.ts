@@ -56,8 +56,6 @@ export class HooksIntake implements Intake {
   readonly #routing: OwnRouting;
   readonly #inbound: number;
   readonly #outbound: number;
-  /** What the outbound table holds, by its text. */
-  #routes: Map<string, RouteSpec> = new Map();
 
   constructor(parts: HooksParts) {
     const { master, up } = parts;
@@ -89,13 +87,12 @@ export class HooksIntake implements Intake {
     this.#routing.deleteRoute(this.#toPair(ip));
   }
 
-  /** The master's routes have changed: what slaves send follows them, and only them. */
+  /** The master's routes have changed, or our copies went with its carrier: what slaves send follows its routes. */
   refresh(): void {
     const wanted = this.#masterRoutes();
-    for (const [text, route] of this.#routes)
-      if (!wanted.has(text)) this.#routing.deleteRoute(route);
-    for (const [text, route] of wanted) if (!this.#routes.has(text)) this.#routing.addRoute(route);
-    this.#routes = wanted;
+    const there = this.#dump({ table: this.#outbound });
+    for (const [text, route] of there) if (!wanted.has(text)) this.#routing.deleteRoute(route);
+    for (const [text, route] of wanted) if (!there.has(text)) this.#routing.addRoute(route);
   }
 
   close(): void {
@@ -127,27 +124,30 @@ export class HooksIntake implements Intake {
 
   /** As Linux's driver routes: the master is the output device; without a route IPv4 is on its link. */
   #masterRoutes(): Map<string, RouteSpec> {
-    const { master } = this.#parts;
-    const routes = new Map<string, RouteSpec>();
-    for (const family of FAMILIES)
-      for (const route of dumpRoutes(master.socket, {
-        family,
-        table: RT_TABLE_MAIN,
-        oif: master.ifindex,
-      })) {
-        const copy = { ...route, table: this.#outbound };
-        routes.set(textOf(copy), copy);
-      }
+    const { ifindex } = this.#parts.master;
     const onLink: RouteSpec = {
       family: AF_INET,
       prefixLength: 0,
       table: this.#outbound,
-      oif: master.ifindex,
+      oif: ifindex,
       type: "unicast",
       scope: RT_SCOPE_LINK,
       priority: LAST_METRIC,
     };
-    return routes.set(textOf(onLink), onLink);
+    return this.#dump({ table: RT_TABLE_MAIN, oif: ifindex }).set(textOf(onLink), onLink);
+  }
+
+  /** Routes by their text, each as our table has it or would: by one of its hops, the master's. */
+  #dump(which: { table: number; oif?: number }): Map<string, RouteSpec> {
+    const { socket, ifindex } = this.#parts.master;
+    const routes = new Map<string, RouteSpec>();
+    for (const family of FAMILIES)
+      for (const route of dumpRoutes(socket, { family, ...which })) {
+        const hop = route.hops?.find(({ oif }) => oif === ifindex);
+        const copy = { ...route, ...hop, table: this.#outbound };
+        routes.set(textOf(copy), copy);
+      }
+    return routes;
   }
 }
 

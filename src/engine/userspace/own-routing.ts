@@ -51,18 +51,19 @@ export class OwnRouting {
   addRule(rule: RuleSpec): void {
     addRule(this.#socket, rule);
   }
+  /** A device that is down takes no routes of IPv4, and drops those it has. */
   addRoute(route: RouteSpec): void {
-    unless("EEXIST", () => addRoute(this.#socket, route));
+    unless(["EEXIST", "ENETDOWN"], () => addRoute(this.#socket, route));
   }
   deleteRoute(route: RouteSpec): void {
-    unless("ESRCH", () => deleteRoute(this.#socket, route));
+    unless(["ESRCH"], () => deleteRoute(this.#socket, route));
   }
 
   /** Removes all, also what is left of a former run. */
   clear(): void {
     for (const family of FAMILIES) {
       for (const rule of dumpRules(this.#socket, { family }))
-        if (this.#isOurs(rule)) unless("ENOENT", () => deleteRule(this.#socket, rule));
+        if (this.#isOurs(rule)) unless(["ENOENT"], () => deleteRule(this.#socket, rule));
       for (const table of this.#tables)
         for (const route of dumpRoutes(this.#socket, { family, table })) this.deleteRoute(route);
     }
@@ -78,11 +79,11 @@ export class OwnRouting {
   }
 }
 
-/** Does what may be done, or undone, already. */
-function unless(code: string, action: () => void): void {
+/** Does what may be done, undone or impossible already. */
+function unless(codes: readonly string[], action: () => void): void {
   try {
     action();
   } catch (error) {
-    if (!(error instanceof NetlinkError) || error.code !== code) throw error;
+    if (!(error instanceof NetlinkError) || !codes.includes(error.code)) throw error;
   }
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { inScratch, needsNamespaces, type Scratch } from "../../../test/scratch-netns.ts";
 import { ip } from "../../../test/topology.ts";
 import { formatIp } from "../../wire/address.ts";
+import { withNetns } from "../netns.ts";
 import { AF_INET, AF_INET6 } from "../sys.ts";
 import { addAddress, IFA_F_NODAD } from "./address.ts";
 import { addVeth, getLink, setLink } from "./link.ts";
@@ -12,13 +14,15 @@ import { addRule, deleteRule, dumpRules } from "./rule.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
 const skip = needsNamespaces;
+const needsIp = spawnSync("ip", ["-V"]).status === 0 ? false : "needs ip";
 const TABLE = 770_002;
 const PEER_MAC = Uint8Array.of(2, 0, 0, 0, 0, 0x22);
 
 /** h0 (10.0.0.1, fd00::1) and, in another namespace, p0 (10.0.0.2, fd00::2). */
 function pair(scratch: Scratch) {
   const there = scratch.namespace();
-  const socket = scratch.socket(scratch.namespace());
+  const netns = scratch.namespace();
+  const socket = scratch.socket(netns);
   const far = scratch.socket(there);
   const h0 = addVeth(socket, { name: "h0", up: true, peer: { name: "p0", netnsFd: there } });
   setLink(far, h0.link!, { up: true, mac: PEER_MAC });
@@ -31,7 +35,7 @@ function pair(scratch: Scratch) {
   const isUp = (of: NetlinkSocket, index: number) => getLink(of, index)?.operstate === "UP";
   // The kernel sees the carrier, and makes IPv6 addresses its own, a moment after it has answered.
   until(() => isUp(socket, h0.index) && isUp(far, h0.link!) && lookup("fd00::1")?.type === "local");
-  return { socket, h0, lookup };
+  return { netns, socket, h0, lookup };
 }
 
 test(
@@ -77,6 +81,26 @@ test(
     route.addRoute(socket, { ...base, ...dst("10.6.0.0"), gateway: ip("fd00::2"), oif: h0.index });
     assert.deepEqual(lookup("10.5.1.1")?.gateway, ip("10.0.0.2"));
     assert.deepEqual(lookup("10.6.1.1")?.gateway, ip("fd00::2"));
+  }),
+);
+
+test(
+  "of a route with several next hops each is told",
+  { skip: skip || needsIp },
+  inScratch((scratch) => {
+    const { netns, socket, h0 } = pair(scratch);
+    const hops = "nexthop via 10.0.0.2 dev h0 nexthop via 10.9.9.9 dev h0 onlink nexthop dev h0";
+    withNetns(netns, () => execFileSync("ip", `route add 10.5.0.0/16 ${hops}`.split(" ")));
+    const [found] = route
+      .dumpRoutes(socket, { family: AF_INET, table: route.RT_TABLE_MAIN })
+      .filter(({ dst }) => sameBytes(dst, ip("10.5.0.0")));
+    const hop = { oif: h0.index, onlink: false };
+    assert.deepEqual(found?.hops, [
+      { ...hop, gateway: ip("10.0.0.2") },
+      { ...hop, gateway: ip("10.9.9.9"), onlink: true },
+      hop,
+    ]);
+    assert.equal(found.oif, undefined);
   }),
 );
 

@@ -1,5 +1,5 @@
 /** Routes: where would a packet go, what do the tables say. man: ip-route(8). */
-import { type Attrs, AttrWriter, attrs, header, NetlinkFormatError } from "./codec.ts";
+import { type Attrs, AttrWriter, align4, attrs, header, NetlinkFormatError } from "./codec.ts";
 import {
   NLM_F_CREATE,
   NLM_F_EXCL,
@@ -47,8 +47,17 @@ export interface RouteSpec {
   priority?: number;
 }
 
+/** One way of a route that has several. */
+export interface Hop {
+  readonly oif: number;
+  readonly gateway?: Uint8Array;
+  readonly onlink: boolean;
+}
+
 export interface Route extends Readonly<RouteSpec> {
   readonly scope: number;
+  /** If there are several, `oif` and `gateway` are left out. */
+  readonly hops?: readonly Hop[];
   /** The source address the kernel would choose. */
   readonly prefsrc?: Uint8Array;
 }
@@ -71,8 +80,12 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_PREFSRC = 7;
+const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
+
+/** struct rtnexthop. */
+const RTNEXTHOP = 8;
 
 /** What the routes of types "unreachable" and "prohibit" say, and no route at all. */
 const NO_WAY: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH", "EACCES"];
@@ -137,11 +150,12 @@ export function deleteRoute(socket: NetlinkSocket, spec: RouteSpec): void {
   socket.request(RTM_DELROUTE, 0, payload, `delete a route from table ${spec.table}`);
 }
 
-/** Reads an RTM_NEWROUTE or RTM_DELROUTE. Of a route with several next hops none is told. */
+/** Reads an RTM_NEWROUTE or RTM_DELROUTE. */
 export function parseRoute(payload: Uint8Array): Route {
   const fixed = header(payload, RTMSG);
   const told = attrs(payload, RTMSG);
   const gateway = readGateway(told);
+  const hops = told.get(RTA_MULTIPATH)?.bytes;
   return {
     family: fixed.getUint8(0),
     prefixLength: fixed.getUint8(1),
@@ -152,7 +166,26 @@ export function parseRoute(payload: Uint8Array): Route {
     ...pick(told, { dst: RTA_DST, prefsrc: RTA_PREFSRC }, bytes),
     ...pick(told, { oif: RTA_OIF, priority: RTA_PRIORITY }, u32),
     ...(gateway && { gateway }),
+    ...(hops && { hops: readHops(hops) }),
   };
+}
+
+function readHops(all: Uint8Array): Hop[] {
+  const hops: Hop[] = [];
+  for (let at = 0; at < all.length; ) {
+    const fixed = header(all.subarray(at), RTNEXTHOP);
+    const length = fixed.getUint16(0, true);
+    if (length < RTNEXTHOP || at + length > all.length)
+      throw new NetlinkFormatError("odd next hop");
+    const gateway = readGateway(attrs(all.subarray(at, at + length), RTNEXTHOP));
+    hops.push({
+      oif: fixed.getInt32(4, true),
+      onlink: (fixed.getUint8(2) & RTNH_F_ONLINK) !== 0,
+      ...(gateway && { gateway }),
+    });
+    at += align4(length);
+  }
+  return hops;
 }
 
 function readGateway(told: Attrs): Uint8Array | undefined {
