@@ -35,7 +35,8 @@ export function parsePortAlias(
   const told = /^ipvlan port (\S+) (\d+) (\S+) (\S+) (\S+)$/.exec(alias ?? "");
   if (told === null) return undefined;
   const [, name, ifindex, mode, flag, compat] = told as unknown as string[];
-  if (!(mode! in modes && flag! in flags && compat! in compats)) return undefined;
+  const known = Object.hasOwn(modes, mode!) && Object.hasOwn(flags, flag!);
+  if (!known || !Object.hasOwn(compats, compat!)) return undefined;
   const settings = { mode, flag, compat } as unknown as Settings;
   return { master: { name: name!, ifindex: Number(ifindex) }, settings };
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readdirSync } from "node:fs";
 import { nsidOfFd } from "../linux/netlink/nsid.ts";
-import type { NetlinkSocket } from "../linux/netlink/socket.ts";
+import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
 import { netnsInode } from "../linux/netns.ts";
 
 /** Folders where tools pin namespaces that they name. */
@@ -38,6 +38,10 @@ function hasNsid(socket: NetlinkSocket, path: string, nsid: number, seen: Set<nu
     if (seen.has(inode)) return false;
     seen.add(inode);
     return nsidOfFd(socket, fd) === nsid;
+  } catch (error) {
+    // A file of that name without a namespace mounted on it, as a crash leaves them.
+    if (error instanceof NetlinkError && error.code === "EINVAL") return false;
+    throw error;
   } finally {
     closeSync(fd);
   }

@@ -99,6 +99,15 @@ describe("a slave's packet", () => {
   );
 
   test(
+    "may come from an address that is the master's as well",
+    { skip },
+    inLab((lab) => {
+      lab.sendSlave("10.0.0.2>10.0.0.1");
+      assert.equal(lab.hear("w0", "10.0.0.2>10.0.0.1"), `${W0} hops 64`);
+    }),
+  );
+
+  test(
     "leaves by the master only, whatever other devices have routes for",
     { skip },
     inLab((lab) => {

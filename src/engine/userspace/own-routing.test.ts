@@ -7,7 +7,9 @@ import {
   BLACKHOLES,
   FAMILIES,
   hostRoute,
+  INBOUND,
   LAST_RULE_PRIORITY,
+  OUTBOUND,
   OwnRouting,
   RULE_PRIORITY,
   tablesOf,
@@ -43,8 +45,8 @@ function fill(routing: OwnRouting, ifindex: number): void {
     routing.addRule({ family, ...last, iif: "m0" });
   }
   for (const address of ["10.0.0.10", "fd00::10"])
-    for (const table of tablesOf(ifindex))
-      routing.addRoute({ ...hostRoute(ip(address)), table, type: "blackhole" });
+    for (const base of [BLACKHOLES, INBOUND, OUTBOUND])
+      routing.addRoute({ ...hostRoute(ip(address)), table: base + ifindex, type: "blackhole" });
 }
 
 test(

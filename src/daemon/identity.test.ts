@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { compats, flags, modes, type Settings } from "../driver/settings.ts";
+import { hostName, parsePortAlias, parseSlaveAlias, portAlias, slaveAlias } from "./identity.ts";
+
+const anyIndex = fc.integer({ min: 1, max: 99_999_999 });
+const anyId = fc.integer({ min: 1, max: 65_533 });
+/** Kernel: dev_valid_name(). */
+const anyName = fc.stringMatching(/^[!-.0-9;-~]{1,15}$/);
+const oneOf = <T extends string>(all: Readonly<Record<T, number>>) =>
+  fc.constantFrom(...(Object.keys(all) as T[]));
+const anySettings: fc.Arbitrary<Settings> = fc.record(
+  { mode: oneOf(modes), flag: oneOf(flags), compat: oneOf(compats) },
+  { noNullPrototype: true },
+);
+
+test("a slave is told again from its alias", () => {
+  fc.assert(
+    fc.property(anyIndex, anyId, (masterIfindex, id) => {
+      assert.deepEqual(parseSlaveAlias(slaveAlias(masterIfindex, id)), { id, masterIfindex });
+    }),
+  );
+});
+
+test("a port is told again from its alias, whatever its master is called", () => {
+  fc.assert(
+    fc.property(anyName, anyIndex, anySettings, (name, ifindex, settings) => {
+      const master = { name, ifindex };
+      assert.deepEqual(parsePortAlias(portAlias(master, settings)), { master, settings });
+    }),
+  );
+});
+
+test("names of host ends fit the kernel, and differ by slave and by master", () => {
+  assert.ok(hostName(9_999_999, 65_533).length <= 15);
+  assert.equal(new Set([hostName(1, 11), hostName(11, 1), hostName(1, 1)]).size, 3);
+});
+
+test("what others wrote into a device makes it none of ours", () => {
+  const others = [
+    undefined,
+    "",
+    "uplink to rack 4",
+    "ipvlan slave x of 2",
+    "ipvlan slave 1 of 2, formerly 3",
+    "my ipvlan slave 1 of 2",
+    "ipvlan port eth0 2 l2 bridge",
+    "ipvlan port eth0 two l2 bridge howto",
+    "ipvlan port eth0 2 l4 bridge howto",
+    "ipvlan port eth0 2 l2 trunk howto",
+    "ipvlan port eth0 2 l2 bridge other",
+    "ipvlan port eth0 2 toString toString toString",
+  ];
+  for (const alias of others) {
+    assert.equal(parseSlaveAlias(alias), undefined, alias);
+    assert.equal(parsePortAlias(alias), undefined, alias);
+  }
+  fc.assert(
+    fc.property(fc.string(), (alias) => {
+      assert.equal(parseSlaveAlias(alias), undefined);
+      assert.equal(parsePortAlias(alias), undefined);
+    }),
+  );
+});
