@@ -13,12 +13,15 @@ export class Tap {
   readonly #fd: number;
   readonly #buffer: Buffer = Buffer.alloc(1 << 16);
 
-  /** `netns` as `withNetns` takes it. */
-  constructor(netns: string, device: string) {
+  /**
+   * `netns` as `withNetns` takes it. `joins`: the device is told to receive all groups, which slaves' devices tell on;
+   * otherwise it hears of groups what arrives anyway.
+   */
+  constructor(netns: string, device: string, { joins = true }: { joins?: boolean } = {}) {
     this.#fd = withNetns(netns, () => {
       const index = sys.ifIndex(device);
       const fd = openPacketSocket({ vnet: false });
-      receiveAllGroups(fd, index);
+      if (joins) receiveAllGroups(fd, index);
       sys.bind(fd, packetAddress(index, ETH_P_ALL), `listen on ${device}`);
       return fd;
     });

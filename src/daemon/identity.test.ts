@@ -50,7 +50,9 @@ test("what others wrote into a device makes it none of ours", () => {
     "ipvlan port eth0 2 l4 bridge howto",
     "ipvlan port eth0 2 l2 trunk howto",
     "ipvlan port eth0 2 l2 bridge other",
-    "ipvlan port eth0 2 toString toString toString",
+    "ipvlan port eth0 2 toString bridge howto",
+    "ipvlan port eth0 2 l2 toString howto",
+    "ipvlan port eth0 2 l2 bridge toString",
   ];
   for (const alias of others) {
     assert.equal(parseSlaveAlias(alias), undefined, alias);

@@ -83,10 +83,12 @@ describe("the watch", () => {
     watch.close();
   });
 
-  test("reads nothing more once it is closed", async () => {
-    const { read, watch } = watchOf([]);
+  test("reads nothing more once it is closed", async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval"] });
+    const { read, watch } = watchOf([1, 2]);
     watch.changed(1);
     watch.close();
+    t.mock.timers.tick(ROUND_MS);
     await turn();
     assert.deepEqual(read, []);
   });

@@ -42,6 +42,7 @@ await inSandbox(import.meta.url, {}, () => {
       const { socket, nsid } = stranger(scratch);
       const other = stranger(scratch);
       other.pin("/run/netns/other");
+      assert.notEqual(assignNsid(socket, other.fd), nsid);
       assert.equal(findNetnsPath(socket, nsid, "/run/netns/other"), undefined);
       assert.equal(findNetnsPath(socket, nsid, "/no/such/place"), undefined);
     }),
