@@ -16,15 +16,15 @@ await inSandbox(import.meta.url, {}, () => {
     assert.deepEqual(findPlaces().dir, dir, "found again");
   });
 
-  test("a daemon waits for one that is ending, and is refused by one that answers", async () => {
+  test("a daemon waits for one that is ending, and is refused by one that answers", async (t) => {
     const places = findPlaces();
     const lock = openSync(`${places.dir}/lock`, "a");
     assert.ok(tryLock(lock));
     setTimeout(() => close(lock), 30);
     assert.equal(await becomeTheDaemon(places), true);
     const server = createServer().listen(places.socket);
+    t.after(() => server.close());
     assert.equal(await becomeTheDaemon(places), false);
-    server.close();
   });
 
   test("the private namespace has no IPv6, is none of ours and is found again", () => {
