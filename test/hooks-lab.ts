@@ -5,7 +5,7 @@
  *     w0 ══ m0 [host] up ══ down        x0 ══ y0
  *     LAN     10.0.0.2                  10.9.0.2/24, fd09::2/64
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ import * as ipv4 from "../src/wire/ipv4.ts";
 import * as ipv6 from "../src/wire/ipv6.ts";
 import * as udp from "../src/wire/udp.ts";
 import { type Link, linkToLan, until } from "./neighbours.ts";
-import type { Scratch } from "./scratch-netns.ts";
+import { needsNamespaces, type Scratch } from "./scratch-netns.ts";
 import { Tap } from "./tap.ts";
 import { frame, ip, mac } from "./topology.ts";
 
@@ -35,6 +35,10 @@ const X0 = [
   ["10.9.0.2", 24],
   ["fd09::2", 64],
 ] as const;
+
+/** Why a test in this lab is skipped; false if it need not be. */
+export const needsLab: string | false =
+  needsNamespaces || (spawnSync("ip", ["-V"]).status === 0 ? false : "needs the program ip");
 
 /** Where frames are put on and listened to. */
 export type Ear = "w0" | "down" | "y0";

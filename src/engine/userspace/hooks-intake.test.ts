@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { HooksLab } from "../../../test/hooks-lab.ts";
+import { HooksLab, needsLab } from "../../../test/hooks-lab.ts";
 import { until } from "../../../test/neighbours.ts";
-import { inScratch, needsNamespaces } from "../../../test/scratch-netns.ts";
+import { inScratch } from "../../../test/scratch-netns.ts";
 import { ip } from "../../../test/topology.ts";
 import { getLink, setLink } from "../../linux/netlink/link.ts";
 import { HooksIntake } from "./hooks-intake.ts";
 
-const skip = needsNamespaces;
+const skip = needsLab;
 const W0 = "02:00:00:00:00:01";
 const SLAVE4 = "10.0.0.10";
 const SLAVE6 = "fd00::10";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { HooksLab } from "../../../test/hooks-lab.ts";
+import { HooksLab, needsLab } from "../../../test/hooks-lab.ts";
 import { until } from "../../../test/neighbours.ts";
-import { inScratch, needsNamespaces, Scratch } from "../../../test/scratch-netns.ts";
+import { inScratch, Scratch } from "../../../test/scratch-netns.ts";
 import { ip } from "../../../test/topology.ts";
 import { type Intake, NftablesIntake, RoutesIntake } from "./intake.ts";
 
@@ -54,7 +54,7 @@ function openLab(scratch: Scratch): HooksLab {
 }
 
 const noNftables = ((): string | false => {
-  if (needsNamespaces) return needsNamespaces;
+  if (needsLab) return needsLab;
   const scratch = new Scratch();
   try {
     return new HooksLab(scratch).netfilter ? false : "needs nf_tables with netdev hooks";
@@ -66,13 +66,13 @@ const noNftables = ((): string | false => {
 for (const address of SLAVES)
   test(
     `without an intake a host that forwards has something to say of packets to ${address}`,
-    { skip: needsNamespaces },
+    { skip: needsLab },
     inScratch((scratch) => assert.notDeepEqual(answers(openLab(scratch), [address]), [])),
   );
 
 for (const [name, open] of Object.entries(INTAKES))
   describe(`intake by ${name}`, () => {
-    const skip = name === "routes" ? needsNamespaces : noNftables;
+    const skip = name === "routes" ? needsLab : noNftables;
 
     test(
       "keeps the host's stack silent about slaves' addresses",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HooksLab } from "../../../test/hooks-lab.ts";
-import { inScratch, needsNamespaces } from "../../../test/scratch-netns.ts";
+import { HooksLab, needsLab } from "../../../test/hooks-lab.ts";
+import { inScratch, type Scratch } from "../../../test/scratch-netns.ts";
 import { ip } from "../../../test/topology.ts";
 import {
   BLACKHOLES,
@@ -15,7 +15,7 @@ import {
   tablesOf,
 } from "./own-routing.ts";
 
-const skip = needsNamespaces;
+const skip = needsLab;
 
 /** What looks like ours, but for one thing each. */
 const OF_OTHERS = ["-4", "-6"].flatMap((family) => {
@@ -32,7 +32,7 @@ const OF_OTHERS = ["-4", "-6"].flatMap((family) => {
   ];
 });
 
-function lab(scratch: Parameters<Parameters<typeof inScratch>[0]>[0]) {
+function lab(scratch: Scratch) {
   const made = new HooksLab(scratch);
   const { socket, name, ifindex } = made.master;
   return { made, routing: new OwnRouting(socket, [name], tablesOf(ifindex)) };
