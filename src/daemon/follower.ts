@@ -26,6 +26,8 @@ import type { Slave } from "./slave.ts";
 
 /** Bytes of events that may wait while we are busy. */
 const EVENT_BUFFER = 8 << 20;
+/** Of events that are looked at before somebody else's turn; the rest wakes us again. */
+const DATAGRAMS_AT_ONCE = 32;
 const OWN = -1;
 const RESYNC_MS = 500;
 
@@ -89,7 +91,7 @@ export class Follower {
   }
 
   #read(): void {
-    for (;;) {
+    for (let n = 0; n < DATAGRAMS_AT_ONCE; n++) {
       const events = this.#events.receive();
       if (events === undefined) return;
       if (events === "overrun") this.#guarded(() => this.resync());

@@ -56,21 +56,31 @@ export class LivePort {
   /** Memory of the address table that the thread reads. */
   #shared: ArrayBufferLike;
 
-  /** `masterNetns` is ours to close from here on. */
+  /**
+   * `masterNetns` is ours to close from here on. `isNew`: on failure nothing stays; else the devices of a former run
+   * do, for another try.
+   */
   static async start(
     ground: Ground,
     masterNetns: number,
     master: Link,
     settings: Settings,
+    isNew: boolean,
   ): Promise<LivePort> {
-    const live = new LivePort(ground, masterNetns, master, settings);
+    let live: LivePort;
+    try {
+      live = new LivePort(ground, masterNetns, master, settings);
+    } catch (error) {
+      closeSync(masterNetns);
+      throw error;
+    }
     try {
       await live.#startThread();
       live.#side.setMode(settings.mode);
       live.#thread.setWayUp(live.#side.redirects);
       return live;
     } catch (error) {
-      await live.close(true);
+      await live.close(isNew);
       throw error;
     }
   }
@@ -82,10 +92,6 @@ export class LivePort {
     const seed = randomInt(2 ** 32); // nobody may choose addresses that collide
     this.port = new Port({ ...settings, mac: macOf(master), shared: true, seed });
     this.#shared = this.port.addresses.buffer;
-    this.slaves = new SlaveTable(ground.socket, this.port, {
-      owners: (ips) => this.#ownersChanged(ips),
-      groups: (id, groups) => this.#thread.setGroups(id, groups),
-    });
     this.statistics = new Statistics({ shared: true });
     this.masterNsid = assignNsid(ground.socket, masterNetns);
     this.#side = new MasterSide({
@@ -93,9 +99,13 @@ export class LivePort {
       masterNetns,
       master: { name: master.name, ifindex: master.index, mac: macOf(master) },
       stateDir: ground.stateDir,
+      alias: this.#alias,
       addresses: () => this.#activeAddresses(),
     });
-    this.#writeAlias();
+    this.slaves = new SlaveTable(ground.socket, this.port, {
+      owners: (ips) => this.#ownersChanged(ips),
+      groups: (id, groups) => this.#thread.setGroups(id, groups),
+    });
   }
 
   get intakeName(): string {
@@ -160,18 +170,20 @@ export class LivePort {
     this.slaves.remove(slave);
   }
 
-  /** Sets mode and flag of the port; which slaves that changes. */
+  /** Sets mode and flag of the port; which slaves that changes. All or nothing. */
   configure(said: Said): Slave[] {
-    const before = this.port.settings;
+    const { mode: modeBefore, flag: flagBefore } = this.port.settings;
     const change = this.port.configure(said);
     if (change.slaves.length === 0) return [];
     const { mode } = this.port.settings;
-    this.#thread.configure(this.#packed);
-    if (mode !== before.mode) {
-      this.#thread.setWayUp(false);
-      this.#side.setMode(mode);
-      this.#thread.setWayUp(this.#side.redirects);
+    try {
+      if (mode !== modeBefore) this.#side.setMode(mode);
+    } catch (error) {
+      this.port.configure({ mode: modeBefore, flag: flagBefore });
+      throw error;
     }
+    this.#thread.configure(this.#packed);
+    this.#thread.setWayUp(this.#side.redirects);
     if (change.noarp) for (const slave of this.slaves.all()) slave.change({ noarp: this.noarp });
     this.#writeAlias();
     return this.slaves.all();
@@ -199,8 +211,9 @@ export class LivePort {
       this.#setBothEnds({ mac });
     }
     if (master.mtu !== before.mtu) this.#setBothEnds({ mtu: master.mtu });
-    if (carries(master) !== carries(before))
-      for (const slave of this.slaves.all()) this.#setHostEnd(slave, { up: carries(master) });
+    if (carries(master) === carries(before)) return;
+    for (const slave of this.slaves.all()) this.#setHostEnd(slave, { up: carries(master) });
+    this.#side.routesChanged(); // routes go with the carrier
   }
 
   masterAddresses(addresses: readonly Ip[]): void {
@@ -296,9 +309,11 @@ export class LivePort {
 
   /** The kernel keeps our settings: the pair's end says whose it is and how the port is set. */
   #writeAlias(): void {
+    setLink(this.#ground.socket, this.#side.pairIfindex, { alias: this.#alias });
+  }
+  get #alias(): string {
     const { name, index: ifindex } = this.master;
-    const alias = portAlias({ name, ifindex }, this.port.settings);
-    setLink(this.#ground.socket, this.#side.pairIfindex, { alias });
+    return portAlias({ name, ifindex }, this.port.settings);
   }
 }
 

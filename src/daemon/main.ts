@@ -3,7 +3,13 @@ import { chmodSync, rmSync } from "node:fs";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
 import { buildApi } from "./api.ts";
-import { becomeTheDaemon, findPlaces, openPrivateNetns, removePlaces } from "./places.ts";
+import {
+  becomeTheDaemon,
+  findPlaces,
+  openPrivateNetns,
+  type Places,
+  removePlaces,
+} from "./places.ts";
 import { Registry } from "./registry.ts";
 
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
@@ -19,6 +25,15 @@ export async function runDaemon(): Promise<boolean> {
       throw error;
     },
   });
+  try {
+    return await serve(registry, places);
+  } catch (error) {
+    await registry.close(false); // threads that run would keep this process alive
+    throw error;
+  }
+}
+
+async function serve(registry: Registry, places: Places): Promise<boolean> {
   await registry.adopt(`/proc/${process.pid}/ns/net`);
   const { promise: stopped, stop } = stopSignal();
   const api = buildApi(registry, stop);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as fc from "fast-check";
 import { inScratch, needsNamespaces } from "../../test/scratch-netns.ts";
+import { GROUPS_PER_SLAVE_MAX, type Groups } from "../driver/group-table.ts";
 import { addVeth, getLink, setLink } from "../linux/netlink/link.ts";
 import { withNetns } from "../linux/netns.ts";
 import { formatMac } from "../wire/address.ts";
@@ -10,6 +11,8 @@ import { MembershipWatch, parseGroups, readGroups } from "./memberships.ts";
 
 const ROUND_MS = 1000;
 const PER_ROUND = 16;
+/** Longer than the watch waits between two readings. */
+const turn = () => sleep(25);
 
 /** From a machine with Docker; four digits of an index leave no column. */
 const REAL = `\
@@ -22,7 +25,7 @@ const REAL = `\
 `;
 
 describe("the groups of a device", () => {
-  const parse = (text: string, ifindex: number) => parseGroups(text, ifindex).map(formatMac);
+  const parse = (text: string, ifindex: number) => inText(parseGroups(text, ifindex));
 
   test("are those in its lines, not of others whose index begins alike", () => {
     assert.deepEqual(parse(REAL, 12), ["01:00:5e:00:00:01", "01:00:5e:00:00:fb"]);
@@ -35,9 +38,16 @@ describe("the groups of a device", () => {
     const words = fc.oneof(fc.string(), fc.constantFrom("2", "\n", " ", "01005e000001", "zz"));
     fc.assert(
       fc.property(fc.array(words), (text) => {
-        for (const group of parseGroups(text.join(" "), 2)) assert.equal(group.length, 6);
+        for (const group of list(parseGroups(text.join(" "), 2))) assert.equal(group.length, 6);
       }),
     );
+  });
+
+  test("are all of them, where they are more than a filter holds", () => {
+    const line = (n: number) => `2 eth0 1 0 01005e${n.toString(16).padStart(6, "0")}\n`;
+    const lines = Array.from({ length: GROUPS_PER_SLAVE_MAX + 1 }, (_, n) => line(n));
+    assert.equal(parseGroups(lines.join(""), 2), "all");
+    assert.equal(parse(lines.slice(1).join(""), 2).length, GROUPS_PER_SLAVE_MAX);
   });
 
   test(
@@ -48,7 +58,7 @@ describe("the groups of a device", () => {
       const socket = scratch.socket(netns);
       const { index } = addVeth(socket, { name: "ipvl0", up: true, peer: { name: "far" } });
       setLink(socket, getLink(socket, "far")!.index, { up: true });
-      const read = () => readGroups(index).map(formatMac);
+      const read = () => inText(readGroups(index));
       assert.ok(withNetns(netns, read).includes("01:00:5e:00:00:01"));
       assert.ok(!withNetns(scratch.namespace(), read).includes("01:00:5e:00:00:01"));
     }),
@@ -108,6 +118,12 @@ describe("the watch", () => {
     watch.close();
   });
 });
+
+function list(groups: Groups): readonly Uint8Array[] {
+  assert.ok(groups !== "all");
+  return groups;
+}
+const inText = (groups: Groups): string[] => list(groups).map(formatMac);
 
 function watchOf(ids: readonly number[]): { read: number[]; watch: MembershipWatch } {
   const read: number[] = [];

@@ -5,24 +5,29 @@
  */
 import { readFileSync } from "node:fs";
 import type { Slave as DeviceId } from "../driver/decide/machine.ts";
+import { GROUPS_PER_SLAVE_MAX, type Groups } from "../driver/group-table.ts";
 import { parseMac } from "../wire/address.ts";
 
 /** Of this thread's namespace. man: procfs(5), /proc/net/dev_mcast: index, name, uses, global uses, MAC. */
-export const readGroups = (ifindex: number): Uint8Array[] =>
+export const readGroups = (ifindex: number): Groups =>
   parseGroups(readFileSync("/proc/thread-self/net/dev_mcast", "utf8"), ifindex);
 
-export function parseGroups(text: string, ifindex: number): Uint8Array[] {
+/** A slave with more groups than a filter holds takes them all. */
+export function parseGroups(text: string, ifindex: number): Groups {
   const groups: Uint8Array[] = [];
   for (const line of text.split("\n")) {
     const words = line.trim().split(/\s+/);
     if (Number(words[0]) !== ifindex) continue;
     const mac = parseMac(words[4]?.replace(/..(?=.)/g, "$&:") ?? "");
     if (mac !== undefined) groups.push(mac);
+    if (groups.length > GROUPS_PER_SLAVE_MAX) return "all";
   }
   return groups;
 }
 
 const ROUND_MS = 1000;
+/** Between two readings, whoever shouts. */
+const PAUSE_MS = 10;
 /** Slaves read per round beside those that are told of. */
 const PER_ROUND = 16;
 
@@ -33,6 +38,8 @@ export class MembershipWatch {
   /** Who is read in the rounds to come. */
   #queue: DeviceId[] = [];
   readonly #timer: NodeJS.Timeout;
+  #reading: NodeJS.Timeout | undefined;
+  #last = 0;
 
   constructor(all: () => Iterable<DeviceId>, read: (id: DeviceId) => void) {
     this.#read = read;
@@ -41,12 +48,15 @@ export class MembershipWatch {
   }
 
   changed(id: DeviceId): void {
-    if (this.#stale.size === 0) setImmediate(() => this.#readStale());
     this.#stale.add(id);
+    if (this.#reading !== undefined) return;
+    const wait = this.#last + PAUSE_MS - performance.now();
+    this.#reading = setTimeout(() => this.#readStale(), Math.max(0, wait));
   }
 
   close(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#reading);
     this.#stale.clear();
   }
 
@@ -56,6 +66,8 @@ export class MembershipWatch {
   }
 
   #readStale(): void {
+    this.#reading = undefined;
+    this.#last = performance.now();
     const ids = [...this.#stale];
     this.#stale.clear();
     for (const id of ids) this.#read(id);

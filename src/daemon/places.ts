@@ -13,7 +13,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createNetns, currentNetns, netnsInode, pinNetns, withNetns } from "../linux/netns.ts";
 import { SysError, tryLock, unmount } from "../linux/sys.ts";
-import { setSysctl } from "../linux/sysctl.ts";
+import { findSysctl, setSysctl } from "../linux/sysctl.ts";
 
 const LOCK_TIMEOUT_MS = 5000;
 const LOCK_POLL_MS = 20;
@@ -88,7 +88,10 @@ function makePrivateNetns(path: string): number {
   const fd = createNetns();
   withNetns(fd, () => {
     // Before any device is made: a device takes its settings over at birth.
-    for (const scope of ["default", "all"]) setSysctl(`ipv6/conf/${scope}/disable_ipv6`, 1);
+    for (const scope of ["default", "all"]) {
+      const disabled = `ipv6/conf/${scope}/disable_ipv6`;
+      if (findSysctl(disabled) !== undefined) setSysctl(disabled, 1);
+    }
   });
   try {
     pinNetns(fd, path);

@@ -68,8 +68,8 @@ export class Registry {
   async adopt(netns: string): Promise<void> {
     await this.#inTurn(async () => {
       const links = dumpLinks(this.#ground.socket);
-      for (const link of links) await this.#adoptPort(netns, link);
-      for (const link of links) await this.#adoptSlave(link);
+      for (const link of links) await told(() => this.#adoptPort(netns, link));
+      for (const link of links) await told(() => this.#adoptSlave(netns, link));
       for (const port of this.ports) if (port.slaves.size === 0) await this.#removePort(port);
     });
   }
@@ -77,15 +77,13 @@ export class Registry {
   addSlave(request: SlaveRequest): Promise<Touched> {
     return this.#inTurn(async () => {
       refuseMtu(request.mtu);
-      const [port, isNew] = await this.#portFor(request);
       const target = openSync(request.target ?? request.netns, "r");
       try {
-        const slave = await port.addSlave(request, target);
-        const touched = port.configure(port.port.settingsOfNewSlave(request));
-        return { port, slave, touched: touched.filter((one) => one !== slave) };
-      } catch (error) {
-        if (isNew) await this.#removePort(port);
-        throw error;
+        const [port, isNew] = await this.#portFor(request);
+        return await this.#addTo(port, request, target).catch(async (error) => {
+          if (isNew) await this.#removePort(port);
+          throw error;
+        });
       } finally {
         closeSync(target);
       }
@@ -146,15 +144,25 @@ export class Registry {
     });
   }
 
+  async #addTo(port: LivePort, request: SlaveRequest, target: number): Promise<Touched> {
+    const slave = await port.addSlave(request, target);
+    try {
+      const touched = port.configure(port.port.settingsOfNewSlave(request));
+      return { port, slave, touched: touched.filter((one) => one !== slave) };
+    } catch (error) {
+      port.removeSlave(slave.id);
+      throw error;
+    }
+  }
+
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(action);
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  /** What nobody waits for; a failure is told in the log. */
   #later(action: () => Promise<void>): void {
-    this.#inTurn(action).catch((error) => process.stderr.write(`${error}\n`));
+    void told(() => this.#inTurn(action));
   }
 
   #get(netns: string, name: string): Found {
@@ -173,15 +181,20 @@ export class Registry {
     if (port !== undefined) return [port, false];
     withNetns(request.netns, () => refuseUnfit(master));
     const { mode = DEFAULTS.mode, flag = DEFAULTS.flag } = request;
-    return [await this.#startPort(request.netns, master, { ...DEFAULTS, mode, flag }), true];
+    return [await this.#startPort(request.netns, master, { ...DEFAULTS, mode, flag }, true), true];
   }
 
   #findPort(netns: string, ifindex: number): LivePort | undefined {
     return this.#ports.get(keyOf(this.nsidOf(netns), ifindex));
   }
 
-  async #startPort(netns: string, master: Link, settings: Settings): Promise<LivePort> {
-    const port = await LivePort.start(this.#ground, openSync(netns, "r"), master, settings);
+  async #startPort(
+    netns: string,
+    master: Link,
+    settings: Settings,
+    isNew: boolean,
+  ): Promise<LivePort> {
+    const port = await LivePort.start(this.#ground, openSync(netns, "r"), master, settings, isNew);
     this.#ports.set(keyOf(port.masterNsid, master.index), port);
     this.#follower.resync();
     return port;
@@ -193,20 +206,21 @@ export class Registry {
     if (told === undefined) return;
     const master = findMaster(netns, told.master.ifindex);
     if (master !== undefined) {
-      await this.#startPort(netns, master, told.settings);
+      await this.#startPort(netns, master, told.settings, false);
       return;
     }
     deleteLink(this.#ground.socket, pairEnd.index);
     withNetns(netns, () => removeLeftovers(told.master, this.#ground.stateDir));
   }
 
-  /** A slave without its master goes. */
-  async #adoptSlave(hostEnd: Link): Promise<void> {
+  /** A slave whose master has gone goes, too. */
+  async #adoptSlave(netns: string, hostEnd: Link): Promise<void> {
     const told = parseSlaveAlias(hostEnd.alias);
     if (told === undefined) return;
     const port = this.ports.find((one) => one.master.index === told.masterIfindex);
     if (port !== undefined) await port.adopt(hostEnd, told.id);
-    else deleteLink(this.#ground.socket, hostEnd.index);
+    else if (findMaster(netns, told.masterIfindex) === undefined)
+      deleteLink(this.#ground.socket, hostEnd.index);
   }
 
   #slaveGone(port: LivePort, slave: Slave): void {
@@ -224,6 +238,15 @@ export class Registry {
     if (!this.#ports.delete(keyOf(port.masterNsid, port.master.index))) return;
     for (const { id } of port.slaves.all()) port.removeSlave(id);
     await port.close(true);
+  }
+}
+
+/** Carries out what nobody waits for; a failure is told in the log, and the rest goes on. */
+async function told(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    process.stderr.write(`${error}\n`);
   }
 }
 

@@ -20,6 +20,8 @@ export interface SlaveEffects {
   groups(id: DeviceId, groups: Groups | undefined): void;
 }
 
+const SEEK_TRIES = 3;
+
 export class SlaveTable {
   readonly #socket: NetlinkSocket;
   readonly #port: Port;
@@ -78,15 +80,18 @@ export class SlaveTable {
     this.#effects.owners(addresses);
   }
 
-  /** Looks up where a slave is now, and all that the kernel says of it. */
+  /** Looks up where a slave is now, and all that the kernel says of it; it may move while we ask. */
   seek(slave: Slave): void {
-    const host = getLink(this.#socket, slave.hostIfindex); // asking gives its namespace an id, and us its events
-    if (host?.link === undefined || host.linkNsid === undefined) return;
-    const link = getLink(this.#socket, host.link, { targetNsid: host.linkNsid });
-    if (link === undefined) return;
-    this.#place(slave, host.linkNsid, host.link);
-    this.linkChanged(slave, link);
-    this.#readAddresses(slave, host.linkNsid);
+    for (let tries = 0; tries < SEEK_TRIES; tries++) {
+      const host = getLink(this.#socket, slave.hostIfindex); // asking gives its namespace an id, and us its events
+      if (host?.link === undefined || host.linkNsid === undefined) return;
+      const link = getLink(this.#socket, host.link, { targetNsid: host.linkNsid });
+      if (link === undefined) continue;
+      this.#place(slave, host.linkNsid, host.link);
+      this.linkChanged(slave, link);
+      this.#readAddresses(slave, host.linkNsid);
+      return;
+    }
   }
 
   linkChanged(slave: Slave, link: Link): void {
@@ -108,8 +113,8 @@ export class SlaveTable {
   addressAdded(slave: Slave, address: Address): void {
     const text = formatPrefixOf(address);
     if (slave.addresses.has(text)) return; // told again, of a change of its state
-    slave.addresses.set(text, address.ip);
     this.#port.claimAddress(slave.id, address.ip);
+    slave.addresses.set(text, address.ip);
     if (Buffer.compare(address.ip, sharedLinkLocal(this.#port.mac)) === 0)
       this.#replaceLinkLocal(slave);
     this.#effects.owners([address.ip]);

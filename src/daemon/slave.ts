@@ -1,5 +1,6 @@
 /** One slave's device as the kernel shows it, and what is told to or asked of its namespace. */
 import type { Slave as DeviceId } from "../driver/decide/machine.ts";
+import type { Groups } from "../driver/group-table.ts";
 import { linkLocal, sharedLinkLocal } from "../driver/link-local.ts";
 import { addAddress, deleteAddress, IFA_F_NODAD } from "../linux/netlink/address.ts";
 import { type LinkChange, setLink } from "../linux/netlink/link.ts";
@@ -43,7 +44,7 @@ export class Slave {
   }
 
   /** The group MACs its stack takes: a list, all of them, or none while it is down. */
-  groups(): Uint8Array[] | "all" | undefined {
+  groups(): Groups | undefined {
     if (!this.up) return undefined;
     if ((this.flags & (IFF_PROMISC | IFF_ALLMULTI)) !== 0) return "all";
     // A namespace that cannot be found: rather every group than none.

@@ -42,20 +42,31 @@ export class DataPathThread {
 
   /** Resolves when the port's frames are received. */
   static async start(start: DataPathStart): Promise<DataPathThread> {
-    const [master, up] = await Promise.all([
-      withNetns(start.masterNetns, () => openRing(start.masterIfindex, SLOTS_MAX)),
-      withNetns(start.privateNetns, () => openRing(start.upIfindex, SLOTS_MAX)),
-    ]);
-    receiveAllGroups(master.fd, start.masterIfindex);
-    const thread = new DataPathThread(start, master, up);
+    const master = await withNetns(start.masterNetns, () =>
+      openRing(start.masterIfindex, SLOTS_MAX),
+    );
+    const rings = [master];
+    try {
+      receiveAllGroups(master.fd, start.masterIfindex);
+      const up = await withNetns(start.privateNetns, () => openRing(start.upIfindex, SLOTS_MAX));
+      rings.push(up);
+      const thread = new DataPathThread(start, master, up);
+      await thread.#begin();
+      return thread;
+    } catch (error) {
+      await Promise.all(rings.map(closeRing));
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      thread.#worker.once("message", () => resolve()).once("error", reject);
+      this.#worker.once("message", () => resolve()).once("error", reject);
     });
-    thread.#worker
+    this.#worker
       .removeAllListeners("error")
-      .on("error", start.onDeath)
-      .on("message", (message: shared.FromWorker) => thread.#hear(message));
-    return thread;
+      .on("error", this.#start.onDeath)
+      .on("message", (message: shared.FromWorker) => this.#hear(message));
   }
 
   private constructor(start: DataPathStart, master: RingSocket, up: RingSocket) {

@@ -11,7 +11,7 @@
  * forwarding anything else now. What was changed is written to a file first and put back in the end, by this
  * daemon or the next.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { installHopKeeper, removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
 import {
   dumpRoutes,
@@ -62,17 +62,26 @@ export class HooksIntake implements Intake {
     this.#parts = parts;
     this.#inbound = INBOUND + master.ifindex;
     this.#outbound = OUTBOUND + master.ifindex;
-    parts.inside(() => restoreSysctls(parts.savedPath));
     this.#routing = new OwnRouting(
       master.socket,
       [master.name, up.name],
       [this.#inbound, this.#outbound],
     );
-    this.#routing.clear();
-    const forwards = parts.inside(() => switchForwardingOn(parts));
+    this.close(); // what a former run left
+    try {
+      this.#open();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  #open(): void {
+    const { netfilter, master, up, inside } = this.#parts;
+    const forwards = inside(() => switchForwardingOn(this.#parts));
     for (const family of FAMILIES) this.#addRules(family, forwards);
-    if (parts.netfilter !== undefined)
-      installHopKeeper(parts.netfilter, {
+    if (netfilter !== undefined)
+      installHopKeeper(netfilter, {
         table: tableName(master),
         ifindex: up.ifindex,
         markMac: macFrom(FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW),
@@ -99,7 +108,7 @@ export class HooksIntake implements Intake {
     const { netfilter, master } = this.#parts;
     if (netfilter !== undefined) removeHopKeeper(netfilter, tableName(master));
     this.#routing.clear();
-    this.#parts.inside(() => restoreSysctls(this.#parts.savedPath));
+    this.#parts.inside(() => restoreSysctls(this.#parts));
   }
 
   #addRules(family: number, forwards: boolean): void {
@@ -161,30 +170,63 @@ const textOf = (route: RouteSpec): string =>
     route.type,
   ].join(" ");
 
-type Sysctl = readonly [name: string, value: string];
+/** A sysctl of a device, by what the device is to us: a master may be renamed meanwhile; of "all" devices. */
+interface Sysctl {
+  readonly family: "ipv4" | "ipv6";
+  readonly of: "master" | "up" | "all";
+  readonly leaf: string;
+  readonly value: string;
+}
+
+type Devices = Pick<HooksParts, "master" | "up" | "savedPath">;
+
+const pathOf = ({ family, of, leaf }: Sysctl, devices: Devices): string =>
+  `${family}/conf/${of === "all" ? of : devices[of].name}/${leaf}`;
 
 /** Whether the master forwarded before. */
-function switchForwardingOn(parts: HooksParts): boolean {
-  const { master, up } = parts;
-  const devices = [master.name, up.name];
-  const wanted: Sysctl[] = devices.map((name) => [`ipv4/conf/${name}/forwarding`, "1"]);
-  wanted.push([`ipv4/conf/${up.name}/accept_local`, "1"]); // a slave may send from the master's address
-  const own = devices.map((name): Sysctl => [`ipv6/conf/${name}/force_forwarding`, "1"]);
-  if (findSysctl(own[0]![0]) !== undefined) wanted.push(...own);
+function switchForwardingOn(devices: Devices): boolean {
+  const wanted: Sysctl[] = [
+    { family: "ipv4", of: "master", leaf: "forwarding", value: "1" },
+    { family: "ipv4", of: "up", leaf: "forwarding", value: "1" },
+    { family: "ipv4", of: "up", leaf: "accept_local", value: "1" }, // a slave may send from the master's address
+    ...forwardingOf6(devices),
+  ];
+  const read = (sysctl: Sysctl) => findSysctl(pathOf(sysctl, devices));
+  const before = wanted.map((sysctl): Sysctl => ({ ...sysctl, value: read(sysctl) ?? "0" }));
+  const draft = `${devices.savedPath}.new`;
+  writeFileSync(draft, JSON.stringify(before), { mode: 0o600 });
+  renameSync(draft, devices.savedPath);
+  for (const sysctl of wanted) setSysctl(pathOf(sysctl, devices), sysctl.value);
+  return before[0]!.value === "1";
+}
+
+function forwardingOf6(devices: Devices): Sysctl[] {
+  const own = (["master", "up"] as const).map(
+    (of): Sysctl => ({ family: "ipv6", of, leaf: "force_forwarding", value: "1" }),
+  );
+  const all: Sysctl = { family: "ipv6", of: "all", leaf: "forwarding", value: "1" };
+  if (findSysctl(pathOf(own[0]!, devices)) !== undefined) return own;
+  if (findSysctl(pathOf(all, devices)) === undefined) return []; // no IPv6 here
   // Before Linux 6.17 IPv6 forwards on all devices or none, and forwarding ends the taking of router
   // advertisements, unless the device is told to take them all the same.
-  else if (findSysctl("ipv6/conf/all/forwarding") !== undefined)
-    wanted.push([`ipv6/conf/${master.name}/accept_ra`, "2"], ["ipv6/conf/all/forwarding", "1"]);
-  const before = wanted.map(([name]): Sysctl => [name, findSysctl(name) ?? "0"]);
-  writeFileSync(parts.savedPath, JSON.stringify(before), { mode: 0o600 });
-  for (const [name, value] of wanted) setSysctl(name, value);
-  return before[0]![1] === "1";
+  return [{ family: "ipv6", of: "master", leaf: "accept_ra", value: "2" }, all];
 }
 
 /** In the master's namespace. What was saved is put back as far as its devices are still there. */
-export function restoreSysctls(savedPath: string): void {
-  if (!existsSync(savedPath)) return;
-  const saved = JSON.parse(readFileSync(savedPath, "utf8")) as Sysctl[];
-  for (const [name, value] of saved) if (findSysctl(name) !== undefined) setSysctl(name, value);
-  rmSync(savedPath);
+export function restoreSysctls(devices: Devices): void {
+  if (!existsSync(devices.savedPath)) return;
+  for (const sysctl of readSaved(devices.savedPath)) {
+    const path = pathOf(sysctl, devices);
+    if (findSysctl(path) !== undefined) setSysctl(path, sysctl.value);
+  }
+  rmSync(devices.savedPath);
+}
+
+function readSaved(path: string): Sysctl[] {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Sysctl[];
+  } catch (error) {
+    process.stderr.write(`${path} cannot be read, sysctls are left as they are: ${error}\n`);
+    return [];
+  }
 }

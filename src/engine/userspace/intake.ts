@@ -21,7 +21,8 @@ export interface Intake {
 export interface Master {
   /** rtnetlink in the master's namespace. */
   readonly socket: NetlinkSocket;
-  readonly name: string;
+  /** As it is called now. */
+  name: string;
   readonly ifindex: number;
 }
 
@@ -35,7 +36,6 @@ export class NftablesIntake implements Intake {
   constructor(socket: NetlinkSocket, master: Master, groups: boolean) {
     this.#socket = socket;
     this.#table = tableName(master);
-    nft.removeTable(socket, this.#table);
     nft.installConsumption(socket, { table: this.#table, device: master.name, groups });
   }
   add(ip: Uint8Array): void {

@@ -13,6 +13,7 @@ import { isSupported, removeTable } from "../../linux/netlink/nftables.ts";
 import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { addClsact, deleteClsact, redirectToIngress } from "../../linux/netlink/tc.ts";
 import { withNetns } from "../../linux/netns.ts";
+import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
 import { HooksIntake, restoreSysctls } from "./hooks-intake.ts";
 import { type Intake, type Master, NftablesIntake, RoutesIntake, tableName } from "./intake.ts";
 import { OwnRouting, tablesOf } from "./own-routing.ts";
@@ -28,6 +29,8 @@ export interface MasterSideParts {
   readonly master: { readonly name: string; readonly ifindex: number; readonly mac: Uint8Array };
   /** Folder for what must be put back. */
   readonly stateDir: string;
+  /** Says whose the pair is: it is born with it, so that it is never nobody's. */
+  readonly alias: string;
   /** Addresses of slaves that are up. */
   readonly addresses: () => Iterable<Uint8Array>;
 }
@@ -36,7 +39,7 @@ export class MasterSide {
   /** Our end of the pair, in the private namespace. */
   readonly pairIfindex: number;
   readonly #parts: MasterSideParts;
-  #master: Master;
+  readonly #master: Master;
   readonly #netfilter: NetlinkSocket | undefined;
   readonly #up: { readonly name: string; readonly ifindex: number };
   #intake: Intake | undefined;
@@ -49,7 +52,12 @@ export class MasterSide {
     const socket = withNetns(parts.masterNetns, () => NetlinkSocket.open());
     this.#master = { socket, name, ifindex };
     this.#netfilter = withNetns(parts.masterNetns, findNftables);
-    [this.pairIfindex, this.#up] = this.#makePair();
+    try {
+      [this.pairIfindex, this.#up] = this.#findPair() ?? this.#makePair();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   get redirects(): boolean {
@@ -64,12 +72,20 @@ export class MasterSide {
     return this.#redirects ? "tc" : "raw sockets";
   }
 
+  /** If it fails, what was before stays. */
   setMode(mode: Mode): void {
-    this.#intake?.close();
-    this.#intake = undefined;
+    const former = this.#intake;
+    const next = this.#newIntake(mode);
+    const replaces = former === undefined || former.name === next.name;
+    try {
+      for (const ip of this.#parts.addresses()) next.add(ip);
+    } catch (error) {
+      if (!replaces) next.close();
+      throw error;
+    }
+    this.#intake = next;
+    if (!replaces) former.close();
     this.#setRedirect(mode === "l2");
-    this.#intake = this.#newIntake(mode);
-    for (const ip of this.#parts.addresses()) this.#intake.add(ip);
   }
 
   addAddress(ip: Uint8Array): void {
@@ -84,9 +100,9 @@ export class MasterSide {
   }
   /** Rules and chains know the master by its name. */
   rename(name: string, mode: Mode): void {
+    this.#master.name = name;
     this.#intake?.close();
     this.#intake = undefined;
-    this.#master = { ...this.#master, name };
     this.setMode(mode);
   }
   setMac(mac: Uint8Array): void {
@@ -97,7 +113,7 @@ export class MasterSide {
   /** Leaves the master's namespace as it was found. */
   remove(): void {
     this.#intake?.close();
-    deleteLink(this.#parts.privateSocket, this.pairIfindex);
+    unlessGone(() => deleteLink(this.#parts.privateSocket, this.pairIfindex));
   }
 
   close(): void {
@@ -138,31 +154,61 @@ export class MasterSide {
     }
   }
 
-  #makePair(): [number, { name: string; ifindex: number }] {
-    const { privateSocket, masterNetns, master } = this.#parts;
+  /** The pair of a former run, with nothing on it. */
+  #findPair(): Pair | undefined {
+    const { privateSocket, master } = this.#parts;
+    const { socket } = this.#master;
+    const down = getLink(privateSocket, downName(master.ifindex));
+    const up = getLink(socket, upName(master.ifindex));
+    if (down === undefined) return undefined;
+    if (up === undefined || down.link !== up.index) {
+      deleteLink(privateSocket, down.index);
+      return undefined;
+    }
+    for (const [one, index] of [
+      [privateSocket, down.index],
+      [socket, up.index],
+    ] as const)
+      setLink(one, index, { mac: master.mac, up: true });
+    try {
+      deleteClsact(socket, up.index);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error; // there was none
+    }
+    return [down.index, { name: up.name, ifindex: up.index }];
+  }
+
+  #makePair(): Pair {
+    const { privateSocket, masterNetns, master, alias } = this.#parts;
+    const { socket } = this.#master;
     const { mac } = master;
-    const peer = upName(master.ifindex);
-    const ours = `down${master.ifindex}`;
-    const former = getLink(privateSocket, ours);
-    if (former !== undefined) deleteLink(privateSocket, former.index);
-    addVeth(privateSocket, {
-      name: ours,
+    const name = upName(master.ifindex);
+    const down = addVeth(privateSocket, {
+      name: downName(master.ifindex),
       mac,
       mtu: PAIR_MTU,
       noarp: true,
-      peer: { name: peer, mac, mtu: PAIR_MTU, noarp: true, netnsFd: masterNetns },
+      alias,
+      peer: { name, mac, mtu: PAIR_MTU, noarp: true, netnsFd: masterNetns },
     });
-    const down = getLink(privateSocket, ours)!;
-    const up = getLink(this.#master.socket, peer)!;
-    setLink(this.#master.socket, up.index, {
+    const up = getLink(socket, name)!;
+    withNetns(masterNetns, () => {
+      // Where new devices are to have no IPv6, the slaves' packets still pass.
+      const disabled = `ipv6/conf/${name}/disable_ipv6`;
+      if (findSysctl(disabled) === "1") setSysctl(disabled, 0);
+    });
+    setLink(socket, up.index, {
       addrGenModeNone: true,
       alias: `ipvlan: from the slaves of ${master.name} up into this namespace`,
     });
-    setLink(this.#master.socket, up.index, { up: true });
+    setLink(socket, up.index, { up: true });
     setLink(privateSocket, down.index, { up: true });
-    return [down.index, { name: peer, ifindex: up.index }];
+    return [down.index, { name, ifindex: up.index }];
   }
 }
+
+/** Index of the end in the private namespace, and the end in the master's. */
+type Pair = [number, { readonly name: string; readonly ifindex: number }];
 
 /** A socket to nf_tables, where this namespace's kernel has what the intake needs. */
 function findNftables(): NetlinkSocket | undefined {
@@ -184,10 +230,15 @@ export function removeLeftovers(
 ): void {
   const socket = NetlinkSocket.open();
   const netfilter = findNftables();
-  const table = tableName({ ifindex });
+  const master = { socket, name, ifindex };
+  const table = tableName(master);
   try {
     new OwnRouting(socket, [name, upName(ifindex)], tablesOf(ifindex)).clear();
-    restoreSysctls(savedPath(stateDir, ifindex));
+    restoreSysctls({
+      master,
+      up: { name: upName(ifindex), ifindex: 0 },
+      savedPath: savedPath(stateDir, ifindex),
+    });
     if (netfilter === undefined) return;
     removeTable(netfilter, table);
     removeHopKeeper(netfilter, table);
@@ -197,6 +248,15 @@ export function removeLeftovers(
   }
 }
 
+function unlessGone(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== "ENODEV") throw error;
+  }
+}
+
+const downName = (masterIfindex: number): string => `down${masterIfindex}`;
 const upName = (masterIfindex: number): string => `ipvlup${masterIfindex}`;
 const savedPath = (stateDir: string, masterIfindex: number): string =>
   `${stateDir}/sysctls-${masterIfindex}.json`;

@@ -23,6 +23,8 @@ const OF_OTHERS = ["-4", "-6"].flatMap((family) => {
   return [
     `ip ${family} rule add priority ${RULE_PRIORITY} iif x0 lookup 77`,
     `ip ${family} rule add priority ${RULE_PRIORITY} lookup 77`,
+    `ip ${family} rule add priority ${RULE_PRIORITY} iif m0 lookup 77`,
+    `ip ${family} rule add priority ${LAST_RULE_PRIORITY} iif m0 blackhole`,
     `ip ${family} rule add priority 99 iif m0 lookup 77`,
     `ip ${family} rule add priority 102 iif m0 blackhole`,
     `ip ${family} rule add priority ${LAST_RULE_PRIORITY} oif m0 blackhole`,

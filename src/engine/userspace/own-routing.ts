@@ -3,6 +3,7 @@
  * what comes in by our devices. All of it can be found again by those marks, so that `clear` also removes
  * what a killed daemon left.
  */
+import { existsSync } from "node:fs";
 import { addRoute, deleteRoute, dumpRoutes, type RouteSpec } from "../../linux/netlink/route.ts";
 import {
   addRule,
@@ -19,12 +20,18 @@ export const RULE_PRIORITY = 100;
 /** Looked at when the rule before it found nothing. */
 export const LAST_RULE_PRIORITY = 101;
 
+/** Who made a rule, beside numbers like RTPROT_KERNEL 2 and RTPROT_STATIC 4: ours. */
+const RULE_PROTOCOL = 105;
+
 // Tables: one of these numbers plus the master's ifindex.
 export const BLACKHOLES = 770_000_000;
 export const INBOUND = 771_000_000;
 export const OUTBOUND = 772_000_000;
 
-export const FAMILIES: readonly number[] = [AF_INET, AF_INET6];
+/** What this kernel speaks. */
+export const FAMILIES: readonly number[] = existsSync("/proc/net/if_inet6")
+  ? [AF_INET, AF_INET6]
+  : [AF_INET];
 
 export const tablesOf = (masterIfindex: number): readonly number[] =>
   [BLACKHOLES, INBOUND, OUTBOUND].map((base) => base + masterIfindex);
@@ -49,7 +56,7 @@ export class OwnRouting {
   }
 
   addRule(rule: RuleSpec): void {
-    addRule(this.#socket, rule);
+    addRule(this.#socket, { ...rule, protocol: RULE_PROTOCOL });
   }
   /** A device that is down takes no routes of IPv4, and drops those it has. */
   addRoute(route: RouteSpec): void {
@@ -72,7 +79,7 @@ export class OwnRouting {
   #isOurs(rule: Rule): rule is Rule & RuleSpec {
     return (
       rule.action !== undefined &&
-      (rule.priority === RULE_PRIORITY || rule.priority === LAST_RULE_PRIORITY) &&
+      rule.protocol === RULE_PROTOCOL &&
       rule.iif !== undefined &&
       this.#devices.includes(rule.iif)
     );

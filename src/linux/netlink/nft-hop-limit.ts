@@ -32,7 +32,7 @@ export function installHopKeeper(socket: NetlinkSocket, spec: HopKeeper): void {
   const messages = [
     object.newTable(table, "inet"),
     object.deleteTable(table, "inet"),
-    object.newTable(table, "inet"),
+    object.newTable(table, "inet", { isOwned: true }),
     object.newForwardChain({ table, name: CHAIN, priority: PRIORITY }),
     rule(ETH_P_IP, ...nft.setPayload(8, FULL, 10)),
     rule(ETH_P_IPV6, ...nft.setPayload(7, FULL)),

@@ -31,11 +31,28 @@ const NFT_MSG_DELSETELEM = 14;
 const NF_NETDEV_INGRESS = 0;
 const NF_INET_FORWARD = 2;
 const NF_ACCEPT = 1;
+const NFT_TABLE_F_OWNER = 2;
 /** How nft(8) is to print the keys: its types ipv4_addr and ipv6_addr. */
 const NFT_KEY_TYPES = { 4: 7, 16: 8 } as const;
 
-export const newTable = (name: string, family: Family = "netdev"): NftMessage =>
-  message(NFT_MSG_NEWTABLE, NLM_F_CREATE, (w) => w.string(1, name), family); // NFTA_TABLE_NAME
+/**
+ * `isOwned`: nobody but the socket that makes it changes it, `nft flush ruleset` passes it over, and it goes
+ * with the socket. Linux 5.12.
+ */
+export const newTable = (
+  name: string,
+  family: Family = "netdev",
+  { isOwned = false }: { isOwned?: boolean } = {},
+): NftMessage =>
+  message(
+    NFT_MSG_NEWTABLE,
+    NLM_F_CREATE,
+    (w) => {
+      w.string(1, name); // NFTA_TABLE_NAME
+      if (isOwned) w.be32(2, NFT_TABLE_F_OWNER); // NFTA_TABLE_FLAGS
+    },
+    family,
+  );
 
 /** With all that is in it. */
 export const deleteTable = (name: string, family: Family = "netdev"): NftMessage =>

@@ -35,11 +35,18 @@ const NEIGHBOUR_SOLICITATION = 135;
 const set4 = (table: string) => ({ table, name: "v4", id: 1, keyLength: 4 }) as const;
 const set6 = (table: string) => ({ table, name: "v6", id: 2, keyLength: 16 }) as const;
 
-/** All or nothing. A table of that name that is there is replaced, and its elements with it. */
+/**
+ * All or nothing. A table of that name that this socket made is replaced, and its elements with it. The table is the
+ * socket's: a firewall that is loaded anew (`nft flush ruleset`) does not take it away, the end of the socket does.
+ */
 export function installConsumption(socket: NetlinkSocket, spec: Consumption): void {
   const { table } = spec;
   // Made first, so that deleting it cannot fail.
-  const fresh = [object.newTable(table), object.deleteTable(table), object.newTable(table)];
+  const fresh = [
+    object.newTable(table),
+    object.deleteTable(table),
+    object.newTable(table, "netdev", { isOwned: true }),
+  ];
   socket.batch([...fresh, ...contents(spec)], `keep the slaves' frames from ${spec.device}`);
 }
 
@@ -75,7 +82,8 @@ export function deleteElements(
 export function isSupported(socket: NetlinkSocket): boolean {
   const spec = { table: "ipvlan-probe", device: "lo", groups: false };
   try {
-    const messages = [object.newTable(spec.table), ...contents(spec)];
+    const table = object.newTable(spec.table, "netdev", { isOwned: true });
+    const messages = [table, ...contents(spec)];
     socket.batch(messages, "try nf_tables", { rehearse: true });
     return true;
   } catch (error) {

@@ -20,6 +20,8 @@ export interface RuleSpec {
   /** Names of devices: of packets that come in here, that are to go out there. */
   iif?: string;
   oif?: string;
+  /** Who made it, RTPROT_…: a mark to know it by. */
+  protocol?: number;
 }
 
 export interface Rule extends Readonly<Omit<RuleSpec, "action">> {
@@ -33,6 +35,7 @@ const FRA_IIFNAME = 3;
 const FRA_PRIORITY = 6;
 const FRA_TABLE = 15;
 const FRA_OIFNAME = 17;
+const FRA_PROTOCOL = 21;
 
 /** Throws EEXIST if the very same is there. */
 export const addRule = (socket: NetlinkSocket, spec: RuleSpec): void => {
@@ -61,6 +64,7 @@ export function parseRule(payload: Uint8Array): Rule {
     action: (Object.keys(ACTIONS) as RuleAction[]).find((name) => ACTIONS[name] === action),
     ...(table !== 0 && { table }),
     ...pick(told, { iif: FRA_IIFNAME, oif: FRA_OIFNAME }, string),
+    ...pick(told, { protocol: FRA_PROTOCOL }, (attr) => attr.u8()),
   };
 }
 
@@ -71,11 +75,13 @@ function encodeRule({
   table,
   iif,
   oif,
+  protocol,
 }: RuleSpec): Uint8Array {
   const w = new AttrWriter(fibRuleHdr(family, ACTIONS[action])).u32(FRA_PRIORITY, priority);
   if (table !== undefined) w.u32(FRA_TABLE, table);
   if (iif !== undefined) w.string(FRA_IIFNAME, iif);
   if (oif !== undefined) w.string(FRA_OIFNAME, oif);
+  if (protocol !== undefined) w.u8(FRA_PROTOCOL, protocol);
   return w.finish();
 }
 
