@@ -57,6 +57,39 @@ test("a frame that would reach into a waiting one is refused", () => {
   assert.equal(backlog.push(numbered(3, half - 1), 3), true);
 });
 
+test("any frame that waits can be looked at", () => {
+  const backlog = new Backlog(0);
+  for (let n = 0; n < 3; n++) backlog.push(numbered(n, 60 + n), 10 + n);
+  backlog.drop();
+  const f = new Frame();
+  assert.deepEqual([backlog.peek(0, f), f.view()], [11, numbered(1, 61).view()]);
+  assert.deepEqual([backlog.peek(1, f), f.view()], [12, numbered(2, 62).view()]);
+});
+
+test("a dropped frame can be pushed again, wherever it lies", () => {
+  const lengths = fc.array(fc.integer({ min: 14, max: 2000 }), { minLength: 1, maxLength: 4 });
+  const property = fc.property(lengths, fc.integer({ min: 1, max: 20 }), (list, rounds) => {
+    const backlog = new Backlog(2);
+    const filler = numbered(0, BACKLOG_BYTES_MAX - 5000, 2);
+    backlog.push(filler, 0); // so that the ring of bytes turns soon
+    for (const [n, length] of list.entries()) backlog.push(numbered(n, length, 2), n);
+    backlog.drop();
+    if (backlog.count < list.length) return; // no room beside the filler
+    for (let n = 0; n < rounds; n++) {
+      const f = backlog.first();
+      const slave = backlog.firstSlave();
+      backlog.drop();
+      assert.equal(backlog.push(f, slave), true);
+      for (let i = 0; i < list.length; i++) {
+        const at = new Frame();
+        const id = backlog.peek(i, at);
+        assert.deepEqual(at.view(), numbered(id, list[id]!, 2).view());
+      }
+    }
+  });
+  fc.assert(property, { numRuns: 50 });
+});
+
 test("however pushes and drops mix, no waiting frame is touched", () => {
   // Large frames, so that the ring of bytes turns many times.
   const steps = fc.array(fc.option(fc.integer({ min: 14, max: BACKLOG_BYTES_MAX >> 2 })), {

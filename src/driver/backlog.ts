@@ -1,6 +1,6 @@
 /**
- * Floods that wait for their copies. A full backlog loses the newest, as Linux's does
- * (Kernel: ipvlan_multicast_enqueue(), IPVLAN_QBACKLOG_LIMIT).
+ * Frames that wait: floods for their copies, in an engine packets for a neighbour. A full backlog loses the
+ * newest, as Linux's does (Kernel: ipvlan_multicast_enqueue(), IPVLAN_QBACKLOG_LIMIT).
  */
 import { Frame } from "../wire/frame.ts";
 import type { Slave } from "./decide/machine.ts";
@@ -46,7 +46,7 @@ export class Backlog {
     return true;
   }
 
-  /** The frame that has waited longest; valid until `drop`. */
+  /** The frame that has waited longest; valid until it is dropped and the next `push`, which may push it again. */
   first(): Frame {
     return this.#frame.set(this.#bytes, this.#starts[this.#head]!, this.#lengths[this.#head]!);
   }
@@ -54,6 +54,13 @@ export class Backlog {
   /** What `push` was told of it. */
   firstSlave(): Slave {
     return this.#slaves[this.#head]!;
+  }
+
+  /** Moves `f` to the n-th frame, from 0 for the first, and tells its slave. */
+  peek(n: number, f: Frame): Slave {
+    const i = (this.#head + n) % BACKLOG_MAX;
+    f.set(this.#bytes, this.#starts[i]!, this.#lengths[i]!);
+    return this.#slaves[i]!;
   }
 
   drop(): void {
@@ -74,7 +81,11 @@ export class Backlog {
   }
 }
 
-/** `set(subarray)` is faster from some hundred bytes on, but allocates the view. */
+/** Bytes from which on a copy in one go is faster, though it allocates the view. */
+const LARGE = 512;
+
+/** Where the two overlap, `toAt` is the lower: a dropped frame that is pushed again moves down if at all. */
 function copy(from: Uint8Array, at: number, to: Uint8Array, toAt: number, size: number): void {
-  for (let i = 0; i < size; i++) to[toAt + i] = from[at + i]!;
+  if (size >= LARGE) to.set(from.subarray(at, at + size), toAt);
+  else for (let i = 0; i < size; i++) to[toAt + i] = from[at + i]!;
 }

@@ -62,9 +62,24 @@ test("a thousand floods wait, and what comes then is lost to the slaves and coun
   const f = frame(toAll);
   for (let i = 0; i < BACKLOG_MAX + 7; i++) path.xmit(1, f);
   assert.equal(left, BACKLOG_MAX + 7);
-  assert.deepEqual(net.statistics.read(NOBODY).drops, { backlog: 7 });
+  assert.deepEqual(net.statistics.read(1).drops, { backlog: 7 });
+  path.receive(frame("w0>all 10.0.0.1>10.0.0.255"));
+  assert.deepEqual(net.statistics.read(NOBODY).drops, { backlog: 1 });
   while (path.flush(100));
   assert.equal(net.statistics.read(2).rxPackets, BACKLOG_MAX);
+});
+
+test("who routes a frame is told which slave sent it", () => {
+  const senders: number[] = [];
+  const net = topology(`
+    eth0   l3 bridge
+    ipvl0  10.0.0.10
+    ipvl1  10.0.0.11
+  `);
+  const path = pathOver(net, { route: (_, from) => senders.push(from) && 0 });
+  path.xmit(2, frame("own>own 10.0.0.11>10.0.0.1"));
+  path.xmit(1, frame("own>own 10.0.0.10>10.0.0.1"));
+  assert.deepEqual(senders, [2, 1]);
 });
 
 test("a group that no slave takes does not wait", () => {

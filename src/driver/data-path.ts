@@ -27,7 +27,7 @@ export interface Outlets {
   /** Up into the master's own stack, from a slave. What came from the wire is there already. */
   stack(f: Frame): number;
   /** By the routes and neighbours of the master's namespace. */
-  route(f: Frame): number;
+  route(f: Frame, from: Slave): number;
 }
 
 export interface DataPathParts {
@@ -105,7 +105,7 @@ export class DataPath implements DecisionPort {
       case v.STACK:
         return from === NOBODY ? 0 : this.#outlets.stack(f);
       case v.ROUTE:
-        return this.#outlets.route(f);
+        return this.#outlets.route(f, from);
       case v.FLOOD_OUT:
         this.#enqueue(f, from);
         return this.#outlets.wire(f);
@@ -116,9 +116,10 @@ export class DataPath implements DecisionPort {
     return v.value(verdict);
   }
 
-  #enqueue(f: Frame, except: Slave): void {
+  /** For everybody but the sender, if that is a slave. */
+  #enqueue(f: Frame, sender: Slave): void {
     if (this.groups.isEmpty(eth.dstHigh(f), eth.dstLow(f) | 0)) return; // signed: V8 boxes what is above 2^31
-    if (!this.#backlog.push(f, except)) this.statistics.dropped(NOBODY, v.BACKLOG);
+    if (!this.#backlog.push(f, sender)) this.statistics.dropped(sender, v.BACKLOG);
   }
 
   #flood(f: Frame, except: Slave): number {
