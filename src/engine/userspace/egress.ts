@@ -4,16 +4,22 @@
  * itself, behind its netfilter hooks, and finds the next hop on its own.
  */
 import { Backlog } from "../../driver/backlog.ts";
-import { type DecisionPort, L3S, NOBODY } from "../../driver/decide/machine.ts";
+import { type DecisionPort, L3S, type Slave } from "../../driver/decide/machine.ts";
 import * as reason from "../../driver/decide/verdict.ts";
+import type { Statistics } from "../../driver/statistics.ts";
 import { VNET_HEADER } from "../../linux/vnet.ts";
 import * as eth from "../../wire/ethernet.ts";
-import type { Frame } from "../../wire/frame.ts";
+import { Frame } from "../../wire/frame.ts";
 import { GROUP, HOST, NEIGHBOUR, NextHops, NOWHERE, SILENT } from "./next-hops.ts";
-import { addHop, FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW } from "./packets.ts";
+import { addHop, FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW, haveSameDst } from "./packets.ts";
 
-/** Frames that wait for a neighbour at once; each is asked about again whenever one answers. */
-const WAITING_MAX = 64;
+// Places of frames that wait for a neighbour, so that who sends to the dead keeps no other slave from waiting.
+const WAITING_MAX = 256;
+const WAITING_PER_SLAVE_MAX = 32;
+/** Frames, whose slaves may differ; Linux, too, keeps few (sysctl unres_qlen). */
+const WAITING_PER_DST_MAX = 3;
+/** Bytes of one place; a super-frame takes several. All together are what a backlog has room for. */
+const PLACE = 8192;
 
 /** Ways out; each returns 0 or the reason of a loss. */
 export interface Ways {
@@ -24,15 +30,22 @@ export interface Ways {
   hooks(f: Frame): number;
 }
 
+/** What the egress asks of the port, and where it counts frames that are lost after they waited. */
+export interface EgressPort extends DecisionPort {
+  readonly statistics: Statistics;
+}
+
 export class Egress {
-  readonly #port: DecisionPort;
+  readonly #port: EgressPort;
   readonly #ways: Ways;
   readonly #hops: NextHops;
   /** Frames whose neighbour the kernel is still asking for. */
   readonly #waiting: Backlog = new Backlog(VNET_HEADER);
+  /** One of them. */
+  readonly #other: Frame = new Frame();
 
   /** Opened in the master's namespace. */
-  constructor(port: DecisionPort, ways: Ways, masterIfindex: number) {
+  constructor(port: EgressPort, ways: Ways, masterIfindex: number) {
     this.#port = port;
     this.#ways = ways;
     this.#hops = new NextHops(masterIfindex);
@@ -43,11 +56,16 @@ export class Egress {
     return this.#hops.fd;
   }
 
-  send(f: Frame): number {
+  /** How often the kernel has been asked for a next hop, ever: what takes time. */
+  get asked(): number {
+    return this.#hops.asked;
+  }
+
+  send(f: Frame, from: Slave): number {
     const hop = this.#find(f);
-    const kind = this.#hops.kind(hop);
-    if (kind === SILENT) return this.#wait(f); // it has been asked again
-    return this.#sendTo(f, hop, kind);
+    if (this.#hops.kind(hop) !== SILENT) return this.#sendTo(f, from, hop);
+    this.#hops.askAgain(hop); // the kernel tries anew: this is no longer the answer to frames that wait
+    return this.#wait(f, from);
   }
 
   /** To the master's own stack by the way of L3: what is not for the host itself that stack would lose. */
@@ -59,12 +77,13 @@ export class Egress {
 
   /** Looks again at what waits. */
   changed(): void {
-    this.#hops.forget();
+    if (!this.#hops.forget()) return;
     for (let n = this.#waiting.count; n > 0; n--) {
       const f = this.#waiting.first();
-      const hop = this.#find(f);
-      this.#sendTo(f, hop, this.#hops.kind(hop));
-      this.#waiting.drop();
+      const from = this.#waiting.firstSlave();
+      this.#waiting.drop(); // before, so that its own place is free if it has to wait again
+      const lost = this.#sendTo(f, from, this.#find(f));
+      if (lost !== 0) this.#port.statistics.dropped(from, lost);
     }
   }
 
@@ -81,8 +100,8 @@ export class Egress {
     return this.#hops.find(f, this.#port.mode !== L3S);
   }
 
-  #sendTo(f: Frame, hop: number, kind: number): number {
-    switch (kind) {
+  #sendTo(f: Frame, from: Slave, hop: number): number {
+    switch (this.#hops.kind(hop)) {
       case HOST:
         return this.#ways.host(f);
       case NOWHERE:
@@ -95,7 +114,7 @@ export class Egress {
       case GROUP:
         break;
       default:
-        return this.#wait(f);
+        return this.#wait(f, from);
     }
     eth.setDst(f, this.#hops.macHigh(hop), this.#hops.macLow(hop));
     eth.setSrc(f, this.#port.macHigh, this.#port.macLow);
@@ -110,8 +129,24 @@ export class Egress {
     return this.#ways.hooks(f);
   }
 
-  #wait(f: Frame): number {
-    const waits = this.#waiting.count < WAITING_MAX && this.#waiting.push(f, NOBODY);
+  #wait(f: Frame, from: Slave): number {
+    const waits = this.#mayWait(f, from) && this.#waiting.push(f, from);
     return waits ? 0 : reason.NO_NEIGHBOUR;
   }
+
+  #mayWait(f: Frame, from: Slave): boolean {
+    const other = this.#other;
+    let all = places(f);
+    let ofSlave = all;
+    let forDst = 1;
+    for (let n = 0; n < this.#waiting.count; n++) {
+      const slave = this.#waiting.peek(n, other);
+      all += places(other);
+      if (slave === from) ofSlave += places(other);
+      if (haveSameDst(f, other)) forDst++;
+    }
+    return all <= WAITING_MAX && ofSlave <= WAITING_PER_SLAVE_MAX && forDst <= WAITING_PER_DST_MAX;
+  }
 }
+
+const places = (f: Frame): number => Math.ceil((VNET_HEADER + f.length) / PLACE);

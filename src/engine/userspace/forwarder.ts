@@ -9,7 +9,7 @@
  */
 import { AddressTable } from "../../driver/address-table.ts";
 import { DataPath, type Outlets } from "../../driver/data-path.ts";
-import { NOBODY, type Slave } from "../../driver/decide/machine.ts";
+import { L3S, NOBODY, type Slave } from "../../driver/decide/machine.ts";
 import * as reason from "../../driver/decide/verdict.ts";
 import { GroupTable } from "../../driver/group-table.ts";
 import { compatOf, flagOf, modeOf } from "../../driver/settings.ts";
@@ -27,8 +27,12 @@ import * as shared from "./shared.ts";
 
 /** Frames of one ring before the next ring's turn. */
 const BUDGET = 64;
+/** Destinations asked of the kernel for one ring before the next ring's turn. */
+const ASKED_PER_TURN = 8;
 /** Copies of floods between two looks at the rings. */
 const COPIES_PER_TURN = 256;
+/** A loop that is never idle looks at the clock this often. */
+const TURNS_PER_TICK = 16;
 /** The loop looks at the stop flag this often even when nothing arrives. */
 const IDLE_MS = 500;
 
@@ -89,12 +93,13 @@ export class Forwarder implements Outlets, Ways {
   /** Forwards until the stop flag is set; then closes all that it opened. */
   run(): void {
     let floodsWait = false;
+    let turns = 0;
     while (Atomics.load(this.#settings, shared.STOP) === 0) {
       const ready = this.#epoll.wait(floodsWait ? 0 : IDLE_MS);
       this.#readSettings();
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.ready(i));
       floodsWait = this.#path.flush(COPIES_PER_TURN);
-      this.#egress.tick(performance.now());
+      if (ready === 0 || ++turns % TURNS_PER_TICK === 0) this.#egress.tick(performance.now());
     }
     this.#close();
   }
@@ -112,8 +117,8 @@ export class Forwarder implements Outlets, Ways {
   stack(f: Frame): number {
     return this.#settings[shared.WAY_UP] !== 0 ? this.hooks(f) : this.#egress.sendUp(f);
   }
-  route(f: Frame): number {
-    return this.#egress.send(f);
+  route(f: Frame, from: Slave): number {
+    return this.#egress.send(f, from);
   }
   host(f: Frame): number {
     return this.#host.send(f) ? 0 : reason.SEND_FAILED;
@@ -150,8 +155,9 @@ export class Forwarder implements Outlets, Ways {
     const f = this.#frame;
     const ring = this.#slaves[from];
     if (ring === undefined) return;
+    const askedMax = this.#egress.asked + ASKED_PER_TURN;
     let n = 0;
-    for (; n < BUDGET && ring.next(f); n++) {
+    for (; n < BUDGET && this.#egress.asked < askedMax && ring.next(f); n++) {
       if (isMembershipReport(f)) this.#tellMemberships(from);
       this.#path.xmit(from, f);
       ring.release();
@@ -169,13 +175,15 @@ export class Forwarder implements Outlets, Ways {
     this.#drained(this.#master, n, NOBODY);
   }
 
-  /** What the master's namespace has forwarded to a slave. */
+  /** What the master's namespace has forwarded to a slave in L3S. In other modes nothing of its own gets there. */
   #drainUp(): void {
     const f = this.#frame;
     let n = 0;
     for (; n < BUDGET && this.#up.next(f); n++) {
-      addHop(f);
-      this.#path.input(f);
+      if (this.#path.mode === L3S) {
+        addHop(f);
+        this.#path.input(f);
+      }
       this.#up.release();
     }
     this.#drained(this.#up, n, NOBODY);

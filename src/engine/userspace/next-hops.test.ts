@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { claim, disclaim, type Link, linkToLan, until } from "../../../test/neighbours.ts";
 import { inScratch, needsNamespaces, type Scratch } from "../../../test/scratch-netns.ts";
 import { frame, ip, mac } from "../../../test/topology.ts";
+import { addVeth, setLink } from "../../linux/netlink/link.ts";
 import { addNeighbour, deleteNeighbour } from "../../linux/netlink/neighbour.ts";
 import { addRoute, deleteRoute, RT_TABLE_MAIN } from "../../linux/netlink/route.ts";
 import { withNetns } from "../../linux/netns.ts";
@@ -35,8 +36,11 @@ class Hops {
   hears(): boolean {
     return poll(this.#hops.fd, EPOLLIN, 1000);
   }
-  forget(): void {
-    this.#hops.forget();
+  forget(): boolean {
+    return this.#hops.forget();
+  }
+  get asked(): number {
+    return this.#hops.asked;
   }
   forgetOld(nowMs: number): void {
     this.#hops.forgetOld(nowMs);
@@ -160,6 +164,49 @@ test(
     assert.equal(hops.of("10.0.0.7"), OTHER);
     deleteNeighbour(socket, master, ip("10.0.0.7"));
     assert.ok(hops.hears());
+  }),
+);
+
+test(
+  "an event of one neighbour leaves the memory of what goes through others",
+  { skip },
+  inLan(({ socket, master }, hops) => {
+    for (const dst of ["10.0.0.7", "10.0.0.8", "10.0.0.9"])
+      addNeighbour(socket, { ifindex: master, ip: ip(dst), mac: mac("w0") });
+    const route = { table: RT_TABLE_MAIN, type: "unicast", oif: master } as const;
+    const behind7 = { dst: ip("10.5.0.0"), prefixLength: 16, gateway: ip("10.0.0.7") };
+    addRoute(socket, { ...route, ...behind7, family: 2 });
+    hops.forget();
+    const all = ["10.0.0.7", "10.5.0.1", "10.0.0.8", "10.0.0.9"];
+    for (const dst of all) assert.equal(hops.of(dst), W0);
+    assert.equal(hops.asked, all.length);
+    addNeighbour(socket, { ifindex: master, ip: ip("10.0.0.7"), mac: mac("other") });
+    assert.equal(hops.forget(), true);
+    assert.deepEqual(
+      all.map((dst) => hops.of(dst)),
+      [OTHER, OTHER, W0, W0],
+    );
+    assert.equal(hops.asked, all.length + 2);
+  }),
+);
+
+test(
+  "neighbours of other devices change nothing",
+  { skip },
+  inLan(({ socket, netns, master }, hops) => {
+    const other = withNetns(netns, () =>
+      addVeth(socket, { name: "x0", mac: mac("other"), peer: { name: "x1", mac: mac("w0") } }),
+    );
+    setLink(socket, other.index, { up: true });
+    for (const ifindex of [master, other.index])
+      addNeighbour(socket, { ifindex, ip: ip("10.0.0.7"), mac: mac("w0") });
+    until(() => !hops.forget()); // all that a new device tells
+    assert.equal(hops.of("10.0.0.7"), W0);
+    addNeighbour(socket, { ifindex: other.index, ip: ip("10.0.0.7"), mac: mac("other") });
+    assert.ok(hops.hears());
+    assert.equal(hops.forget(), false);
+    hops.of("10.0.0.7");
+    assert.equal(hops.asked, 1);
   }),
 );
 

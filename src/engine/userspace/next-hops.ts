@@ -1,13 +1,15 @@
 /**
  * Routing of L3: where the master's namespace would send a packet out of the master, asked of the kernel
- * (routes with the master as output device, neighbours) and remembered per destination until the kernel says
- * that anything changed. Lives in the data path's thread; asking takes some ten microseconds, remembering a
- * hash look-up.
+ * (routes with the master as output device, neighbours) and remembered per destination until the kernel tells
+ * of a change: of a neighbour on the master for what goes through it, of anything else for all. Lives in the
+ * data path's thread; asking takes some ten microseconds, remembering a hash look-up.
  *
  * As Linux's driver does it: an IPv4 destination without a route is on the master's link; for IPv6 that is an
  * error; 0.0.0.0 is the host itself. Kernel: ipvlan_process_v4_outbound(), ipvlan_process_v6_outbound().
  */
 import { AddressTable } from "../../driver/address-table.ts";
+import type { Message } from "../../linux/netlink/codec.ts";
+import { RTM_DELNEIGH, RTM_NEWNEIGH } from "../../linux/netlink/constants.ts";
 import * as link from "../../linux/netlink/link.ts";
 import {
   askNeighbour,
@@ -17,6 +19,7 @@ import {
   NUD_NOARP,
   NUD_PERMANENT,
   NUD_REACHABLE,
+  parseNeighbour,
 } from "../../linux/netlink/neighbour.ts";
 import { getRoute } from "../../linux/netlink/route.ts";
 import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
@@ -25,6 +28,8 @@ import * as eth from "../../wire/ethernet.ts";
 import { type Frame, u32 } from "../../wire/frame.ts";
 import * as ipv6 from "../../wire/ipv6.ts";
 
+/** To be asked of the kernel (again). */
+const UNKNOWN = 0;
 export const NOWHERE = 1;
 /** The master's namespace itself. */
 export const HOST = 2;
@@ -49,6 +54,9 @@ export class NextHops {
   #count = 0;
   #since = 0;
   #resolving = true;
+  #asked = 0;
+  /** Hops by the neighbour on the master that they go through. */
+  readonly #through: Map<string, Set<number>> = new Map();
   readonly #kinds = new Uint8Array(HOPS_MAX + 1);
   readonly #macHighs = new Uint16Array(HOPS_MAX + 1);
   readonly #macLows = new Uint32Array(HOPS_MAX + 1);
@@ -88,7 +96,13 @@ export class NextHops {
     const v4 = eth.type(f) === eth.ETH_P_IP;
     const at = v4 ? eth.HEADER + 16 : ipv6.dstAt(eth.HEADER);
     const known = v4 ? this.#index.find4(u32(f, at)) : this.#index.find6(f, at);
-    return known !== 0 ? known : this.#ask(f.view().slice(at, at + (v4 ? 4 : 16)));
+    if (this.#kinds[known] !== UNKNOWN) return known;
+    return this.#ask(f.view().slice(at, at + (v4 ? 4 : 16)), known);
+  }
+
+  /** How often the kernel has been asked, ever. */
+  get asked(): number {
+    return this.#asked;
   }
 
   kind(hop: number): number {
@@ -101,12 +115,24 @@ export class NextHops {
     return this.#macLows[hop]!;
   }
 
-  /** Empties the memory after an event, and now and then, so that the kernel keeps neighbours fresh. */
-  forget(): void {
-    while (this.#events.receive() !== undefined);
-    this.#clear();
+  /** The kernel is asked for this hop the next time that it is looked for. */
+  askAgain(hop: number): void {
+    this.#kinds[hop] = UNKNOWN;
   }
 
+  /** Forgets what the kernel's events tell may have changed; false if that is nothing. */
+  forget(): boolean {
+    let changed = false;
+    for (let told = this.#events.receive(); told !== undefined; told = this.#events.receive()) {
+      if (told === "overrun") {
+        this.#clear();
+        changed = true;
+      } else for (const event of told) changed = this.#forget(event) || changed;
+    }
+    return changed;
+  }
+
+  /** Now and then, so that the kernel keeps neighbours fresh. */
   forgetOld(nowMs: number): void {
     if (this.#count > 0 && nowMs - this.#since > FORGET_MS) this.#clear();
   }
@@ -116,18 +142,36 @@ export class NextHops {
     this.#events.close();
   }
 
+  #forget(event: Message): boolean {
+    if (event.type !== RTM_NEWNEIGH && event.type !== RTM_DELNEIGH) {
+      this.#clear();
+      return true;
+    }
+    const { ifindex, ip } = parseNeighbour(event.payload);
+    if (ifindex !== this.#master) return false;
+    for (const hop of this.#through.get(ip.join()) ?? []) this.askAgain(hop);
+    return true;
+  }
+
   #clear(): void {
     if (this.#count === 0) return;
     this.#index = new AddressTable();
+    this.#through.clear();
     this.#count = 0;
   }
 
-  #ask(dst: Uint8Array): number {
+  #ask(dst: Uint8Array, known: number): number {
+    const hop = known !== 0 ? known : this.#remember(dst);
+    this.#asked++;
+    this.#kinds[hop] = this.#tryResolve(dst, hop);
+    return hop;
+  }
+
+  #remember(dst: Uint8Array): number {
     if (this.#count === HOPS_MAX) this.#clear();
     if (this.#count === 0) this.#since = performance.now();
     const hop = ++this.#count;
     this.#index.set(dst, hop, true);
-    this.#kinds[hop] = this.#tryResolve(dst, hop);
     return hop;
   }
 
@@ -136,8 +180,8 @@ export class NextHops {
     try {
       return this.#resolve(dst, hop);
     } catch (error) {
-      if (error instanceof NetlinkError) return NOWHERE;
-      throw error;
+      if (!(error instanceof NetlinkError)) throw error;
+      return error.code === "ENOBUFS" ? SILENT : NOWHERE; // the kernel's table of neighbours is full, for now
     }
   }
 
@@ -150,7 +194,17 @@ export class NextHops {
     const route = getRoute(this.#kernel, { dst, oif: this.#master });
     if (route?.type === "local") return HOST;
     if (route?.type !== "unicast") return NOWHERE;
-    return this.#resolving ? this.#resolveNeighbour(route.gateway ?? dst, hop) : NEIGHBOUR;
+    if (!this.#resolving) return NEIGHBOUR;
+    const ip = route.gateway ?? dst;
+    this.#goesThrough(ip, hop);
+    return this.#resolveNeighbour(ip, hop);
+  }
+
+  #goesThrough(ip: Uint8Array, hop: number): void {
+    const key = ip.join();
+    const hops = this.#through.get(key);
+    if (hops !== undefined) hops.add(hop);
+    else this.#through.set(key, new Set([hop]));
   }
 
   #resolveNeighbour(ip: Uint8Array, hop: number): number {

@@ -6,7 +6,7 @@ import * as eth from "../../wire/ethernet.ts";
 import { Frame, put8 } from "../../wire/frame.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import * as ipv6 from "../../wire/ipv6.ts";
-import { addHop, isMembershipReport } from "./packets.ts";
+import { addHop, haveSameDst, isMembershipReport } from "./packets.ts";
 
 const V4 = "own>w0 10.0.0.10>10.0.0.1";
 const V6 = "own>w0 fd00::10>fd00::1";
@@ -40,6 +40,13 @@ test("nothing but IP has hops", () => {
   const before = Buffer.from(f.view());
   assert.equal(addHop(f), true);
   assert.deepEqual(Buffer.from(f.view()), before);
+});
+
+test("packets have the same destination only if family and all of the address agree", () => {
+  const packets = [V4, V6, "own>w0 10.0.0.10>10.0.0.2", "own>w0 fd00::10>fd00::2"].map(frame);
+  for (const f of packets) for (const g of packets) assert.equal(haveSameDst(f, g), f === g);
+  assert.equal(haveSameDst(frame(V6), frame("own>w0 fd00::11>fd01::1")), false);
+  assert.equal(haveSameDst(frame(V6), frame("other>own fd00::11>fd00::1")), true);
 });
 
 test("IGMP to a group tells of memberships", () => {

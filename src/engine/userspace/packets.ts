@@ -1,6 +1,6 @@
 /** What the engine, not the driver, looks for in packets. */
 import * as eth from "../../wire/ethernet.ts";
-import type { Frame } from "../../wire/frame.ts";
+import { type Frame, u32 } from "../../wire/frame.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import * as ipv6 from "../../wire/ipv6.ts";
 
@@ -21,6 +21,15 @@ export function isMembershipReport(f: Frame): boolean {
       return ipv6.nextHeader(f, at) === HOP_BY_HOP;
   }
   return false;
+}
+
+/** Whether two packets, each IPv4 or IPv6, are for the same address. */
+export function haveSameDst(f: Frame, g: Frame): boolean {
+  if (eth.type(f) !== eth.type(g)) return false;
+  if (eth.type(f) === eth.ETH_P_IP) return ipv4.dst(f, eth.HEADER) === ipv4.dst(g, eth.HEADER);
+  const at = ipv6.dstAt(eth.HEADER);
+  for (let i = at; i < at + 16; i += 4) if (u32(f, i) !== u32(g, i)) return false;
+  return true;
 }
 
 /** Gives back the hop that forwarding in the master's namespace takes; false for 255, which has no room for it. */
