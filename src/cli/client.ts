@@ -44,7 +44,9 @@ export class NoDaemonError extends Error {
 
 const ANSWER_TIMEOUT_MS = 30_000;
 const FORBIDDEN = new Set(["EACCES", "EPERM"]);
-const UNREACHABLE = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR", ...FORBIDDEN]);
+/** Nobody listens, or who listened is just dying. */
+const ABSENT = ["ENOENT", "ENOTDIR", "ECONNREFUSED", "ECONNRESET", "EPIPE"];
+const UNREACHABLE = new Set([...ABSENT, ...FORBIDDEN]);
 
 export class Client {
   readonly #socketPath: string;
