@@ -174,8 +174,13 @@ test(
       return statistics.read(SLAVE).drops["no-neighbour"] === PER_DST;
     });
     assert.deepEqual(ways.take(), []);
-    claim(link, "10.0.0.77");
+    withNetns(link.netns, () => setSysctl("ipv4/neigh/m0/retrans_time_ms", 500));
     assert.equal(egress.send(frame("10.0.0.77"), SLAVE), 0);
+    egress.send(frame("10.0.0.1"), SLAVE);
+    follow(egress, ways); // another's answer is none of its own
+    assert.deepEqual(ways.take(), [`${TO_W0} 10.0.0.1 ttl 64`]);
+    assert.equal(statistics.read(SLAVE).drops["no-neighbour"], PER_DST);
+    claim(link, "10.0.0.77");
     follow(egress, ways);
     assert.deepEqual(ways.take(), [`${TO_W0} 10.0.0.77 ttl 64`]);
   }),
