@@ -26,6 +26,7 @@ import { formatIp, macFrom } from "../../wire/address.ts";
 import { type Intake, type Master, tableName } from "./intake.ts";
 import {
   FAMILIES,
+  HOOK_RULES,
   hostRoute,
   INBOUND,
   LAST_RULE_PRIORITY,
@@ -50,6 +51,9 @@ export interface HooksParts {
   readonly savedPath: string;
 }
 
+export const hookRouting = ({ socket, name, ifindex }: Master, up: string): OwnRouting =>
+  new OwnRouting(socket, HOOK_RULES, [name, up], [INBOUND + ifindex, OUTBOUND + ifindex]);
+
 export class HooksIntake implements Intake {
   readonly name = "l3s";
   readonly #parts: HooksParts;
@@ -62,11 +66,7 @@ export class HooksIntake implements Intake {
     this.#parts = parts;
     this.#inbound = INBOUND + master.ifindex;
     this.#outbound = OUTBOUND + master.ifindex;
-    this.#routing = new OwnRouting(
-      master.socket,
-      [master.name, up.name],
-      [this.#inbound, this.#outbound],
-    );
+    this.#routing = hookRouting(master, up.name);
     this.close(); // what a former run left
     try {
       this.#open();

@@ -6,7 +6,14 @@
 import * as nft from "../../linux/netlink/nftables.ts";
 import type { RouteSpec } from "../../linux/netlink/route.ts";
 import type { NetlinkSocket } from "../../linux/netlink/socket.ts";
-import { BLACKHOLES, FAMILIES, hostRoute, OwnRouting, RULE_PRIORITY } from "./own-routing.ts";
+import {
+  BLACKHOLE_RULES,
+  BLACKHOLES,
+  FAMILIES,
+  hostRoute,
+  OwnRouting,
+  RULE_PRIORITY,
+} from "./own-routing.ts";
 
 export interface Intake {
   /** Shown to the user: how frames for slaves are kept from the master's stack. */
@@ -51,6 +58,9 @@ export class NftablesIntake implements Intake {
 
 export const tableName = (master: Pick<Master, "ifindex">): string => `ipvlan-${master.ifindex}`;
 
+export const blackholeRouting = ({ socket, name, ifindex }: Master): OwnRouting =>
+  new OwnRouting(socket, BLACKHOLE_RULES, [name], [BLACKHOLES + ifindex]);
+
 /**
  * Swallows them by routing: a rule for what comes in by the master, and a blackhole per address. Needs only
  * rtnetlink; packet sockets and PREROUTING of the master's namespace still see the frames.
@@ -60,7 +70,7 @@ export class RoutesIntake implements Intake {
   readonly #routing: OwnRouting;
 
   constructor(master: Master) {
-    this.#routing = new OwnRouting(master.socket, [master.name], [BLACKHOLES + master.ifindex]);
+    this.#routing = blackholeRouting(master);
     this.#routing.clear();
     for (const family of FAMILIES)
       this.#routing.addRule({

@@ -14,9 +14,15 @@ import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { addClsact, deleteClsact, redirectToIngress } from "../../linux/netlink/tc.ts";
 import { withNetns } from "../../linux/netns.ts";
 import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
-import { HooksIntake, restoreSysctls } from "./hooks-intake.ts";
-import { type Intake, type Master, NftablesIntake, RoutesIntake, tableName } from "./intake.ts";
-import { OwnRouting, tablesOf } from "./own-routing.ts";
+import { HooksIntake, hookRouting, restoreSysctls } from "./hooks-intake.ts";
+import {
+  blackholeRouting,
+  type Intake,
+  type Master,
+  NftablesIntake,
+  RoutesIntake,
+  tableName,
+} from "./intake.ts";
 
 const NETLINK_NETFILTER = 12;
 /** Larger than any slave's: nothing is to be cut on the way up. */
@@ -233,7 +239,8 @@ export function removeLeftovers(
   const master = { socket, name, ifindex };
   const table = tableName(master);
   try {
-    new OwnRouting(socket, [name, upName(ifindex)], tablesOf(ifindex)).clear();
+    blackholeRouting(master).clear();
+    hookRouting(master, upName(ifindex)).clear();
     restoreSysctls({
       master,
       up: { name: upName(ifindex), ifindex: 0 },

@@ -6,13 +6,13 @@ import { ip } from "../../../test/topology.ts";
 import {
   BLACKHOLES,
   FAMILIES,
+  HOOK_RULES,
   hostRoute,
   INBOUND,
   LAST_RULE_PRIORITY,
   OUTBOUND,
   OwnRouting,
   RULE_PRIORITY,
-  tablesOf,
 } from "./own-routing.ts";
 
 const skip = needsLab;
@@ -36,8 +36,12 @@ const OF_OTHERS = ["-4", "-6"].flatMap((family) => {
 
 function lab(scratch: Scratch) {
   const made = new HooksLab(scratch);
-  const { socket, name, ifindex } = made.master;
-  return { made, routing: new OwnRouting(socket, [name], tablesOf(ifindex)) };
+  return { made, routing: routingOf(made) };
+}
+
+function routingOf({ master: { socket, name, ifindex } }: HooksLab): OwnRouting {
+  const tables = [BLACKHOLES, INBOUND, OUTBOUND].map((base) => base + ifindex);
+  return new OwnRouting(socket, HOOK_RULES, [name], tables);
 }
 
 function fill(routing: OwnRouting, ifindex: number): void {
@@ -60,8 +64,7 @@ test(
     const before = made.snapshot();
     fill(routing, made.master.ifindex);
     assert.notDeepEqual(made.snapshot(), before);
-    const { socket, name, ifindex } = made.master;
-    new OwnRouting(socket, [name], tablesOf(ifindex)).clear();
+    routingOf(made).clear();
     assert.deepEqual(made.snapshot(), before);
     routing.clear();
     assert.deepEqual(made.snapshot(), before, "and once more");

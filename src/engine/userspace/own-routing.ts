@@ -20,8 +20,9 @@ export const RULE_PRIORITY = 100;
 /** Looked at when the rule before it found nothing. */
 export const LAST_RULE_PRIORITY = 101;
 
-/** Who made a rule, beside numbers like RTPROT_KERNEL 2 and RTPROT_STATIC 4: ours. */
-const RULE_PROTOCOL = 105;
+/** Who made a rule, beside numbers like RTPROT_KERNEL 2 and RTPROT_STATIC 4: ours, by what they are for. */
+export const BLACKHOLE_RULES = 105;
+export const HOOK_RULES = 106;
 
 // Tables: one of these numbers plus the master's ifindex.
 export const BLACKHOLES = 770_000_000;
@@ -33,9 +34,6 @@ export const FAMILIES: readonly number[] = existsSync("/proc/net/if_inet6")
   ? [AF_INET, AF_INET6]
   : [AF_INET];
 
-export const tablesOf = (masterIfindex: number): readonly number[] =>
-  [BLACKHOLES, INBOUND, OUTBOUND].map((base) => base + masterIfindex);
-
 /** Of one address. */
 export const hostRoute = (ip: Uint8Array): Pick<RouteSpec, "family" | "dst" | "prefixLength"> => ({
   family: ip.length === 4 ? AF_INET : AF_INET6,
@@ -45,18 +43,25 @@ export const hostRoute = (ip: Uint8Array): Pick<RouteSpec, "family" | "dst" | "p
 
 export class OwnRouting {
   readonly #socket: NetlinkSocket;
+  readonly #protocol: number;
   readonly #devices: readonly string[];
   readonly #tables: readonly number[];
 
-  /** `devices`: those whose incoming packets the rules are about. */
-  constructor(socket: NetlinkSocket, devices: readonly string[], tables: readonly number[]) {
+  /** `protocol`: marks the rules; `devices`: those whose incoming packets the rules are about. */
+  constructor(
+    socket: NetlinkSocket,
+    protocol: number,
+    devices: readonly string[],
+    tables: readonly number[],
+  ) {
     this.#socket = socket;
+    this.#protocol = protocol;
     this.#devices = devices;
     this.#tables = tables;
   }
 
   addRule(rule: RuleSpec): void {
-    addRule(this.#socket, { ...rule, protocol: RULE_PROTOCOL });
+    addRule(this.#socket, { ...rule, protocol: this.#protocol });
   }
   /** A device that is down takes no routes of IPv4, and drops those it has. */
   addRoute(route: RouteSpec): void {
@@ -79,7 +84,7 @@ export class OwnRouting {
   #isOurs(rule: Rule): rule is Rule & RuleSpec {
     return (
       rule.action !== undefined &&
-      rule.protocol === RULE_PROTOCOL &&
+      rule.protocol === this.#protocol &&
       rule.iif !== undefined &&
       this.#devices.includes(rule.iif)
     );
