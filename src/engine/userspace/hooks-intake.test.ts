@@ -217,6 +217,40 @@ describe("other traffic", () => {
   );
 });
 
+describe("a host that begins to forward meanwhile", () => {
+  const FORWARD =
+    "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
+
+  test(
+    "forwards what comes in by the master, too, and goes on when the port has gone",
+    { skip },
+    inScratch((scratch) => {
+      const lab = new HooksLab(scratch);
+      const intake = open(lab);
+      lab.run(FORWARD);
+      intake.refresh();
+      for (const close of [() => {}, () => intake.close()]) {
+        close();
+        lab.send("w0", "10.0.0.1>10.9.0.1");
+        lab.hear("y0", "10.0.0.1>10.9.0.1");
+        lab.send("w0", "fd00::1>fd09::1");
+        lab.hear("y0", "fd00::1>fd09::1");
+      }
+    }),
+  );
+
+  test(
+    "but for one whose IPv4 alone forwarded before: its IPv6 does not, for all that",
+    { skip },
+    inLab((lab) => {
+      lab.send("w0", "fd00::1>fd09::1");
+      lab.send("w0", "10.0.0.1>10.9.0.1");
+      lab.hear("y0", "10.0.0.1>10.9.0.1");
+      assert.deepEqual(lab.heard("y0"), []);
+    }, "echo 1 > /proc/sys/net/ipv4/ip_forward"),
+  );
+});
+
 describe("the host's namespace", () => {
   for (const killed of [0, 1, 2])
     test(

@@ -19,6 +19,7 @@ import {
   RT_SCOPE_LINK,
   RT_TABLE_MAIN,
 } from "../../linux/netlink/route.ts";
+import type { RuleSpec } from "../../linux/netlink/rule.ts";
 import type { NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { AF_INET } from "../../linux/sys.ts";
 import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
@@ -60,6 +61,8 @@ export class HooksIntake implements Intake {
   readonly #routing: OwnRouting;
   readonly #inbound: number;
   readonly #outbound: number;
+  /** Families in which the host does not forward, and a rule of ours keeps it so although the master does. */
+  readonly #guarded: Set<number> = new Set();
 
   constructor(parts: HooksParts) {
     const { master, up } = parts;
@@ -78,8 +81,13 @@ export class HooksIntake implements Intake {
 
   #open(): void {
     const { netfilter, master, up, inside } = this.#parts;
-    const forwards = inside(() => switchForwardingOn(this.#parts));
-    for (const family of FAMILIES) this.#addRules(family, forwards);
+    for (const family of FAMILIES) {
+      this.#addRules(family);
+      if (inside(() => masterForwards(family, master.name))) continue;
+      this.#routing.addRule(this.#guard(family));
+      if (!inside(() => hostForwards(family))) this.#guarded.add(family);
+    }
+    inside(() => switchForwardingOn(this.#parts));
     if (netfilter !== undefined)
       installHopKeeper(netfilter, {
         table: tableName(master),
@@ -98,6 +106,7 @@ export class HooksIntake implements Intake {
 
   /** The master's routes have changed, or our copies went with its carrier: what slaves send follows its routes. */
   refresh(): void {
+    this.#followHost();
     const wanted = this.#masterRoutes();
     const there = this.#dump({ table: this.#outbound });
     for (const [text, route] of there) if (!wanted.has(text)) this.#routing.deleteRoute(route);
@@ -111,14 +120,33 @@ export class HooksIntake implements Intake {
     this.#parts.inside(() => restoreSysctls(this.#parts));
   }
 
-  #addRules(family: number, forwards: boolean): void {
+  /** Somebody has made a router of the host (Docker does, when it starts): then the master forwards as others do. */
+  #followHost(): void {
+    const { inside } = this.#parts;
+    for (const family of this.#guarded) {
+      if (!inside(() => hostForwards(family))) continue;
+      this.#guarded.delete(family);
+      this.#routing.deleteRule(this.#guard(family));
+      if (family === AF_INET) keepForwarding(this.#parts.savedPath);
+    }
+  }
+
+  #addRules(family: number): void {
     const { master, up } = this.#parts;
     const rule = { family, priority: RULE_PRIORITY };
-    const last = { family, priority: LAST_RULE_PRIORITY, action: "blackhole" as const };
     this.#routing.addRule({ ...rule, iif: master.name, table: this.#inbound });
     this.#routing.addRule({ ...rule, iif: up.name, table: this.#outbound });
-    this.#routing.addRule({ ...last, iif: up.name });
-    if (!forwards) this.#routing.addRule({ ...last, iif: master.name });
+    this.#routing.addRule({ ...this.#guard(family), iif: up.name });
+  }
+
+  /** What comes in by the master and is not for a slave is not forwarded. */
+  #guard(family: number): RuleSpec {
+    return {
+      family,
+      priority: LAST_RULE_PRIORITY,
+      action: "blackhole",
+      iif: this.#parts.master.name,
+    };
   }
 
   #toPair(ip: Uint8Array): RouteSpec {
@@ -183,8 +211,14 @@ type Devices = Pick<HooksParts, "master" | "up" | "savedPath">;
 const pathOf = ({ family, of, leaf }: Sysctl, devices: Devices): string =>
   `${family}/conf/${of === "all" ? of : devices[of].name}/${leaf}`;
 
-/** Whether the master forwarded before. */
-function switchForwardingOn(devices: Devices): boolean {
+const masterForwards = (family: number, name: string): boolean =>
+  family === AF_INET
+    ? findSysctl(`ipv4/conf/${name}/forwarding`) === "1"
+    : findSysctl(`ipv6/conf/${name}/force_forwarding`) === "1" || hostForwards(family);
+const hostForwards = (family: number): boolean =>
+  findSysctl(family === AF_INET ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding") === "1";
+
+function switchForwardingOn(devices: Devices): void {
   const wanted: Sysctl[] = [
     { family: "ipv4", of: "master", leaf: "forwarding", value: "1" },
     { family: "ipv4", of: "up", leaf: "forwarding", value: "1" },
@@ -193,11 +227,24 @@ function switchForwardingOn(devices: Devices): boolean {
   ];
   const read = (sysctl: Sysctl) => findSysctl(pathOf(sysctl, devices));
   const before = wanted.map((sysctl): Sysctl => ({ ...sysctl, value: read(sysctl) ?? "0" }));
-  const draft = `${devices.savedPath}.new`;
-  writeFileSync(draft, JSON.stringify(before), { mode: 0o600 });
-  renameSync(draft, devices.savedPath);
+  save(before, devices.savedPath);
   for (const sysctl of wanted) setSysctl(pathOf(sysctl, devices), sysctl.value);
-  return before[0]!.value === "1";
+}
+
+/** Whole or not at all. */
+function save(sysctls: readonly Sysctl[], path: string): void {
+  writeFileSync(`${path}.new`, JSON.stringify(sysctls), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** The host forwards now: the master is not to be put back. */
+function keepForwarding(path: string): void {
+  const isMasters = ({ family, of, leaf }: Sysctl) =>
+    family === "ipv4" && of === "master" && leaf === "forwarding";
+  save(
+    readSaved(path).filter((sysctl) => !isMasters(sysctl)),
+    path,
+  );
 }
 
 function forwardingOf6(devices: Devices): Sysctl[] {

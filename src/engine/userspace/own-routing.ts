@@ -63,6 +63,9 @@ export class OwnRouting {
   addRule(rule: RuleSpec): void {
     addRule(this.#socket, { ...rule, protocol: this.#protocol });
   }
+  deleteRule(rule: RuleSpec): void {
+    unless(["ENOENT"], () => deleteRule(this.#socket, { ...rule, protocol: this.#protocol }));
+  }
   /** A device that is down takes no routes of IPv4, and drops those it has. */
   addRoute(route: RouteSpec): void {
     unless(["EEXIST", "ENETDOWN"], () => addRoute(this.#socket, route));
