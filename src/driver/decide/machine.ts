@@ -33,6 +33,7 @@ export interface DecisionPort {
   readonly macHigh: number;
   readonly macLow: number;
   readonly addresses: {
+    /** `addr`: a word of 32 bits, signed or not. */
     find4(addr: number): Slave;
     find6(f: Frame, at: number): Slave;
   };
