@@ -171,7 +171,14 @@ test(
   inScratch((scratch) => {
     const { socket, lookup } = pair(scratch);
     for (const family of [AF_INET, AF_INET6]) {
-      const look = { family, priority: 100, action: "lookup", table: TABLE, iif: "lo" } as const;
+      const look = {
+        family,
+        priority: 100,
+        action: "lookup",
+        table: TABLE,
+        iif: "lo",
+        protocol: 105,
+      } as const;
       const hole = { family, priority: 101, action: "blackhole", iif: "h0", oif: "lo" } as const;
       addRule(socket, look);
       addRule(socket, hole);

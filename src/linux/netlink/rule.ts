@@ -36,6 +36,7 @@ const FRA_PRIORITY = 6;
 const FRA_TABLE = 15;
 const FRA_OIFNAME = 17;
 const FRA_PROTOCOL = 21;
+const RTPROT_UNSPEC = 0;
 
 /** Throws EEXIST if the very same is there. */
 export const addRule = (socket: NetlinkSocket, spec: RuleSpec): void => {
@@ -58,13 +59,14 @@ export function parseRule(payload: Uint8Array): Rule {
   const told = attrs(payload, FIB_RULE_HDR);
   const action = fixed.getUint8(7);
   const table = told.get(FRA_TABLE)?.u32() ?? fixed.getUint8(4);
+  const protocol = told.get(FRA_PROTOCOL)?.u8();
   return {
     family: fixed.getUint8(0),
     priority: told.get(FRA_PRIORITY)?.u32() ?? 0, // not told of the first rule
     action: (Object.keys(ACTIONS) as RuleAction[]).find((name) => ACTIONS[name] === action),
     ...(table !== 0 && { table }),
     ...pick(told, { iif: FRA_IIFNAME, oif: FRA_OIFNAME }, string),
-    ...pick(told, { protocol: FRA_PROTOCOL }, (attr) => attr.u8()),
+    ...(protocol !== undefined && protocol !== RTPROT_UNSPEC && { protocol }),
   };
 }
 
