@@ -204,6 +204,10 @@ test("a slave may have the master's address, and the conflict is reported (D5)",
   assert.deepEqual(port.conflicts(), []);
   port.addAddress(1, ip("10.0.0.2"));
   assert.deepEqual(port.conflicts(), [{ ip: ip("10.0.0.2"), holder: "master", claimants: [1] }]);
+  port.setCompat("kernel"); // Linux does not compare the two
+  assert.deepEqual(port.conflicts(), []);
+  port.setCompat("howto");
+  assert.equal(port.conflicts().length, 1);
 });
 
 test("claims have a limit", () => {
