@@ -199,9 +199,7 @@ test(
     const { here, socket, h0 } = pair(scratch);
     const events = scratch.socket(here, { groups: [link.RTNLGRP_LINK], receiveBuffer: 8192 });
     for (let i = 0; i < 50; i++) link.setLink(socket, h0.index, { mtu: 1000 + i });
-    const seen: unknown[] = [];
-    for (let e = events.receive(); e !== undefined; e = events.receive()) seen.push(e);
-    assert.ok(seen.includes("overrun"));
+    assert.equal(events.receive(), "overrun");
     link.setLink(socket, h0.index, { mtu: 1234 });
     assert.equal(
       eventsOf(events).some(({ payload }) => mtuOf(payload) === 1234),

@@ -132,11 +132,18 @@ export class NetlinkSocket {
     this.#awaitAcks(first, messages.length, doing);
   }
 
-  /** Events that wait, without waiting for one; "overrun": some were lost, so ask for everything anew. */
+  /**
+   * Events that wait, without waiting for one; "overrun": some were lost, so ask for everything anew. Those of before
+   * are thrown away: they are older than what is asked now, and until they are gone the kernel adds none and does not
+   * say so again. Kernel: netlink_overrun(), netlink_rcv_wake().
+   */
   receive(): Event[] | "overrun" | undefined {
     const datagram = this.#datagram();
     if (datagram === -EAGAIN || datagram === -EINTR) return undefined;
-    if (datagram === -ENOBUFS) return "overrun";
+    if (datagram === -ENOBUFS) {
+      this.#discard();
+      return "overrun";
+    }
     if (typeof datagram === "number") throw new NetlinkError("receive events", -datagram);
     const nsid = this.#receiver.nsid();
     return decodeMessages(datagram).map((message) => ({ ...message, nsid }));
@@ -144,6 +151,10 @@ export class NetlinkSocket {
 
   close(): void {
     sys.close(this.fd);
+  }
+
+  #discard(): void {
+    for (let got = 0; got >= 0 || got === -ENOBUFS; ) got = this.#receiver.receive(this.fd);
   }
 
   #nextSeq(): number {
