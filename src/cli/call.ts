@@ -1,6 +1,6 @@
 /** What a request is carried out with, and how the daemon's refusals read. */
 import { existsSync } from "node:fs";
-import { ControlFailure } from "./client.ts";
+import { ControlFailure, type Daemons } from "./client.ts";
 import { explained, noSuchDevice, refused, STATUS_USAGE, UsageError } from "./errors.ts";
 import type { Options } from "./options.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
@@ -11,6 +11,7 @@ export interface Call {
   readonly options: Options;
   /** Path that opens to the namespace the command is about. */
   readonly netns: string;
+  readonly daemons: Daemons;
   /** The script that runs, as it was called. */
   readonly self: string;
 }

@@ -140,28 +140,87 @@ export interface Home {
   readonly link: LinkInfo;
 }
 
-/** All slaves of all daemons, seen from a namespace. */
-export async function allSlaves(netns: string): Promise<Home[]> {
-  const clients = daemonDirectories().map(clientIn);
-  const homes = await Promise.all(clients.map((client) => homesOf(client, netns)));
-  return homes.flat();
-}
+/** What all daemons know of slaves, seen from one namespace: asked when it is needed, and kept until it is forgotten. */
+export class Daemons {
+  readonly netns: string;
+  #homes: Promise<readonly Home[]> | undefined;
+  readonly #answered: Set<string> = new Set();
+  #isForbidden = false;
 
-/** The slave of that name that lives in a namespace, wherever its master is. */
-export async function findSlave(netns: string, name: string): Promise<Home | undefined> {
-  return (await allSlaves(netns)).find(({ link }) => link.here && link.name === name);
-}
+  constructor(netns: string) {
+    this.netns = netns;
+  }
 
-async function homesOf(client: Client, netns: string): Promise<Home[]> {
-  const links = await withDaemon(client.links(netns));
-  return (links ?? []).map((link) => ({ client, link })); // a daemon that is gone leaves its directory
-}
+  /** All slaves, wherever they live. */
+  homes(): Promise<readonly Home[]> {
+    this.#homes ??= this.#ask();
+    return this.#homes;
+  }
 
-function daemonDirectories(): string[] {
-  try {
-    return readdirSync(runDirectory()).map((name) => join(runDirectory(), name));
-  } catch {
-    return []; // nobody has ever listened here, or we may not know
+  /** The slave of that name that lives here, wherever its master is. */
+  async find(name: string): Promise<Home | undefined> {
+    return (await this.homes()).find(({ link }) => link.here && link.name === name);
+  }
+
+  /** The daemon of this namespace, if one serves it. */
+  async own(): Promise<Client | undefined> {
+    await this.homes();
+    const directory = daemonDirectory(this.netns);
+    return this.#answered.has(directory) ? clientIn(directory) : undefined;
+  }
+
+  /** Whether there is a daemon to ask. */
+  async areThere(): Promise<boolean> {
+    await this.homes();
+    return this.#answered.size > 0;
+  }
+
+  /** Whether there may be a daemon that we must not ask, and so slaves that we do not know. */
+  async isForbidden(): Promise<boolean> {
+    await this.homes();
+    return this.#isForbidden;
+  }
+
+  /** Somebody is about to give a slave an address. */
+  async expectAddress(name: string, address: string): Promise<void> {
+    const homes = await this.homes();
+    const home = await this.find(name);
+    if (home === undefined) return;
+    const link = { ...home.link, addresses: [...home.link.addresses, address] };
+    this.#homes = Promise.resolve(homes.map((one) => (one === home ? { ...home, link } : one)));
+  }
+
+  /** Something has been changed, by us or by others. */
+  forget(): void {
+    this.#homes = undefined;
+  }
+
+  async #ask(): Promise<readonly Home[]> {
+    this.#answered.clear();
+    this.#isForbidden = false;
+    const homes = await this.#unlessAbsent(async () => {
+      const directories = readdirSync(runDirectory()).map((name) => join(runDirectory(), name));
+      return (await Promise.all(directories.map((one) => this.#askIn(one)))).flat();
+    });
+    return homes ?? [];
+  }
+
+  async #askIn(directory: string): Promise<readonly Home[]> {
+    const client = clientIn(directory);
+    const links = await this.#unlessAbsent(() => client.links(this.netns));
+    if (links !== undefined) this.#answered.add(directory);
+    return (links ?? []).map((link) => ({ client, link })); // a daemon that is gone leaves its directory
+  }
+
+  async #unlessAbsent<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      const absence = asReachable(error as Error);
+      if (!(absence instanceof NoDaemonError)) throw error;
+      this.#isForbidden ||= absence.isForbidden;
+      return undefined;
+    }
   }
 }
 

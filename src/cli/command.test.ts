@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import fc from "fast-check";
+import { parsePrefix } from "../wire/address.ts";
 import { parseCommand } from "./command.ts";
 import { UsageError } from "./errors.ts";
 
@@ -62,11 +63,13 @@ test("recorded: every line about ipvlan that reached the kernel becomes a reques
   }
 });
 
-test("recorded: all other lines are the system's, but for deleting, showing and the MAC", () => {
+test("recorded: all other lines are the system's, but for deleting, showing, the MAC and addresses", () => {
   const others = recorded.filter(({ line }) => !isOnIpvlan(line));
   assert.ok(others.length >= 100);
   for (const { line } of others) {
-    const isLooked = /^(-\S+ )*link( show.*| del .*| set \S+ address .*)?$/.test(line);
+    const isLooked = /^(-\S+ )*link( show.*| del .*| set \S+ address .*)?$|^addr (add|show) /.test(
+      line,
+    );
     assert.equal(parse(line).to, isLooked ? "daemon" : "system", line);
   }
 });
@@ -157,13 +160,53 @@ test("lines that name no slave for certain are the system's", () => {
     "link add help",
     "link help",
     "link xstats type bridge",
-    "addr add 10.0.0.1/24 dev i0",
+    "addr add 10.0.0.1/24",
+    "addr add 10.0.0.1 10.0.0.2 dev i0",
+    "addr add 10.0.0.300/24 dev i0",
+    "-6 addr add 10.0.0.1/24 dev i0",
+    "addr add dev i0 help",
+    "addr add 10.0.0.1/24 peer fd00::1 dev i0",
+    "addr del 10.0.0.1/24 dev i0",
+    "addr d 10.0.0.1/24 dev i0",
+    "addr flush dev i0",
+    "addr help",
+    "m",
+    "maddr",
+    "-j monitor",
     "netns add ns0",
     "route",
     "-V",
   ]) {
     assert.equal(parse(line).to, "system", line);
   }
+});
+
+test("an address is read as iproute2 reads it, whatever stands around it", () => {
+  const add = (text: string, name = "i0") => {
+    const address = parsePrefix(text);
+    return { verb: "add address", name, address };
+  };
+  for (const [line, expected] of [
+    ["addr add 10.0.0.1/24 dev i0", add("10.0.0.1/24")],
+    ["a a dev i0 local 10.0.0.1/24 brd + scope link", add("10.0.0.1/24")],
+    ["address change 10.0.0.1 dev i0 label i0:1 metric 5", add("10.0.0.1/32")],
+    ["ad chg 10.0.0.1 peer 10.0.0.2/30 dev i0 noprefixroute", add("10.0.0.1/30")],
+    ["-4 addr r 10.0.0.1/8 br 10.255.255.255 dev i0", add("10.0.0.1/8")],
+    ["-n ns0 addr replace fd00::1/64 dev dev nodad valid_lft forever", add("fd00::1/64", "dev")],
+    ["-6 addr add fd00:0::1 dev i0 pref forever proto ra", add("fd00::1/128")],
+  ] as const)
+    assert.deepEqual(requestOf(line), expected, line);
+});
+
+test("addresses are shown, and events told, with our slaves put right", () => {
+  for (const line of ["addr", "a", "addr show", "a l dev i0", "address lst", "addr sh up"])
+    assert.equal((requestOf(line) as { verb: string }).verb, "show", line);
+  assert.deepEqual(requestOf("-ts mon link"), { verb: "monitor", words: ["mon", "link"] });
+});
+
+test("a batch is ours to read", () => {
+  const command = parse("-n ns0 -force -b -");
+  assert.equal(command.to === "batch" && command.file, "-");
 });
 
 test("our own verbs", () => {
@@ -184,10 +227,14 @@ test("our own verbs", () => {
 });
 
 test("help and version are ours, unless we are called ip", () => {
-  assert.deepEqual(parseCommand([], "ipvlan"), { to: "reader", text: "usage" });
-  assert.deepEqual(parse("--help"), { to: "reader", text: "usage" });
-  assert.deepEqual(parse("help"), { to: "reader", text: "usage" });
+  assert.deepEqual(parseCommand([], "ipvlan"), { to: "reader", text: "all" });
+  assert.deepEqual(parse("--help"), { to: "reader", text: "all" });
+  assert.deepEqual(parse("help"), { to: "reader", text: "all" });
   assert.deepEqual(parse("--version"), { to: "reader", text: "version" });
+  assert.deepEqual(parse("port help", "ip"), { to: "reader", text: "port" });
+  assert.deepEqual(parse("port set help"), { to: "reader", text: "port set" });
+  assert.deepEqual(parse("-n ns0 status --help"), { to: "reader", text: "status" });
+  assert.deepEqual(parse("daemon stop help"), { to: "reader", text: "daemon" });
   for (const line of ["--help", "help", "--version"]) assert.equal(parse(line, "ip").to, "system");
   assert.equal(parseCommand([], "ip").to, "system");
 });
@@ -195,7 +242,8 @@ test("help and version are ours, unless we are called ip", () => {
 test("any words: a request, a pass-through or a UsageError, never another error", () => {
   const known =
     "link l add set del show type ipvlan mode l2 l3 bridge private name dev mtu netns up -n -d -j " +
-    "address port status daemon compat run stop help -- - eth0 i0 1500 02:00:00:00:00:01";
+    "address port status daemon compat run stop help -- - eth0 i0 1500 02:00:00:00:00:01 " +
+    "addr replace local peer monitor -batch -4 10.0.0.1/24 fd00::1";
   const word = fc.oneof(fc.constantFrom(...known.split(" ")), fc.string());
   const property = fc.property(fc.array(word, { maxLength: 14 }), (line) => {
     try {

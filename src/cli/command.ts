@@ -2,6 +2,7 @@
  * A whole command line: ours, or the system's. The object and the verb are resolved in iproute2's order, so that
  * `l` is link and `link s` is set.
  */
+import { type AddressAdd, findAddressAdd } from "./addr-add.ts";
 import { findDeviceWords } from "./device-words.ts";
 import { type LinkAdd, parseLinkAdd } from "./link-add.ts";
 import {
@@ -11,7 +12,6 @@ import {
   parseLinkDelete,
   parseLinkSet,
 } from "./link-set.ts";
-import { type LinkShow, parseLinkShow } from "./link-show.ts";
 import { findOptions, type Options } from "./options.ts";
 import {
   type DaemonRun,
@@ -22,6 +22,8 @@ import {
   parsePort,
   parseStatus,
 } from "./port.ts";
+import { parseShow, type Show } from "./show.ts";
+import type { Text } from "./usage.ts";
 import { matches } from "./words.ts";
 
 export type Request =
@@ -29,16 +31,26 @@ export type Request =
   | LinkSet
   | LinkSetAddress
   | LinkDelete
-  | LinkShow
+  | AddressAdd
+  | Show
+  | Monitor
   | PortShow
   | PortSet
   | DaemonRun
   | DaemonStop;
 
+/** The system's `ip monitor`, told as `show` tells. */
+export interface Monitor {
+  readonly verb: "monitor";
+  /** The object and what stands behind it. */
+  readonly words: readonly string[];
+}
+
 export type Command =
   | { readonly to: "daemon"; readonly options: Options; readonly request: Request }
+  | { readonly to: "batch"; readonly options: Options; readonly file: string }
   | { readonly to: "system" }
-  | { readonly to: "reader"; readonly text: "usage" | "version" };
+  | { readonly to: "reader"; readonly text: Text };
 
 const SYSTEM: Command = { to: "system" };
 
@@ -49,23 +61,75 @@ export function parseCommand(line: readonly string[], calledAs: string): Command
   const found = findOptions(line);
   if (found === undefined) return SYSTEM;
   const [options, words] = found;
-  const request = findRequest(words);
+  if (options.batch !== undefined) return { to: "batch", options, file: options.batch };
+  return parseObject(words, options);
+}
+
+/** What is left when the options are read: a line of a batch is no more than that. */
+export function parseObject(words: readonly string[], options: Options): Command {
+  const help = findHelp(words);
+  if (help !== undefined) return { to: "reader", text: help };
+  const request = findRequest(words, options);
   return request === undefined ? SYSTEM : { to: "daemon", options, request };
 }
 
-function findText([word]: readonly string[]): "usage" | "version" | undefined {
-  if (word === undefined || word === "help" || word === "--help") return "usage";
+const isHelp = (word: string | undefined): boolean => word === "help" || word === "--help";
+
+function findText([word]: readonly string[]): Text | undefined {
+  if (word === undefined || isHelp(word)) return "all";
   return word === "--version" ? "version" : undefined;
 }
 
+/** Help about our own objects and their verbs, the last word of the line. */
+function findHelp([object, ...words]: readonly string[]): Text | undefined {
+  if (object !== "port" && object !== "status" && object !== "daemon") return undefined;
+  if (!isHelp(words.at(-1))) return undefined;
+  return object === "port" && words.length > 1 && words[0] === "set" ? "port set" : object;
+}
+
 /** None: the line is the system's. */
-function findRequest([object, ...words]: readonly string[]): Request | undefined {
+function findRequest(line: readonly string[], options: Options): Request | undefined {
+  const [object, ...words] = line;
   if (object === undefined) return undefined;
-  if (matches(object, "link")) return findLinkRequest(words);
+  if (matches(object, "address")) return findAddressRequest(line, options);
+  if (matches(object, "link")) return findLinkRequest(line);
+  if (isMonitor(object) && !options.json) return { verb: "monitor", words: line };
   if (object === "port") return parsePort(words);
   if (object === "status") return parseStatus(words);
   return object === "daemon" ? parseDaemon(words) : undefined;
 }
+
+/** `m` alone is maddress. */
+const isMonitor = (object: string): boolean => object !== "m" && matches(object, "monitor");
+
+type AddressVerb = "add" | "show" | "other";
+
+/** iproute2: do_ipaddr(). */
+const ADDRESS_VERBS: readonly (readonly [string, AddressVerb])[] = [
+  ["add", "add"],
+  ["change", "add"],
+  ["replace", "add"],
+  ["delete", "other"],
+  ["show", "show"],
+  ["lst", "show"],
+  ["list", "show"],
+];
+
+function findAddressRequest(
+  line: readonly string[],
+  { family }: Options,
+): AddressAdd | Show | undefined {
+  const [, word, ...words] = line;
+  if (word === undefined) return parseShow(line);
+  const verb = word === "chg" ? "add" : findVerb(ADDRESS_VERBS, word);
+  if (verb === "show") return parseShow(line);
+  return verb === "add" ? findAddressAdd(words, family) : undefined;
+}
+
+const findVerb = <Verb>(
+  verbs: readonly (readonly [string, Verb])[],
+  word: string,
+): Verb | undefined => verbs.find(([name]) => matches(word, name))?.[1];
 
 type LinkVerb = "add" | "set" | "delete" | "show";
 
@@ -81,10 +145,10 @@ const LINK_VERBS: readonly (readonly [string, LinkVerb])[] = [
 ];
 
 function findLinkRequest(line: readonly string[]): Request | undefined {
-  const [word, ...words] = line;
-  const verb = word === undefined ? "show" : LINK_VERBS.find(([name]) => matches(word, name))?.[1];
+  const [, word, ...words] = line;
+  const verb = word === undefined ? "show" : findVerb(LINK_VERBS, word);
   if (verb === undefined) return undefined;
-  if (verb === "show") return parseLinkShow(line);
+  if (verb === "show") return parseShow(line);
   const device = findDeviceWords(words);
   if (device === undefined) return undefined;
   if (verb === "set") return parseLinkSet(device);

@@ -42,6 +42,8 @@ export const noSuchDevice = (name: string): UsageError =>
 export const refused = (message: string): UsageError =>
   new UsageError(`RTNETLINK answers: ${message}`, STATUS_REFUSED);
 
+export const notPermitted = (): UsageError => refused("Operation not permitted");
+
 /** What iproute2 prints for an error that the kernel explained (extack). */
 export const explained = (extack: string): UsageError =>
   new UsageError(`Error: ${extack}${extack.endsWith(".") ? "" : "."}`, STATUS_REFUSED);

@@ -26,8 +26,30 @@ test("what changes our output is noticed, however shortened", () => {
   assert.equal(optionsOf("-s link")?.json, false);
 });
 
+test("-batch names a file and is left out of the words for the system's ip", () => {
+  const { batch, force, words } = optionsOf("-n ns0 -b lines.txt -force -d") ?? {};
+  assert.deepEqual(
+    { batch, force, words },
+    {
+      batch: "lines.txt",
+      force: true,
+      words: ["-n", "ns0", "-force", "-d"],
+    },
+  );
+});
+
+test("-4, -6 and -family name the family, the last one counts", () => {
+  for (const [line, family] of [
+    ["-4 addr", "inet"],
+    ["-f inet6 addr", "inet6"],
+    ["-6 -0 addr", "link"],
+    ["-d addr", undefined],
+  ] as const)
+    assert.equal(optionsOf(line)?.family, family, line);
+});
+
 test("a line with options that we do not know, or that end the matter, is the system's", () => {
-  for (const line of ["-V", "-b lines.txt", "-x link", "-n", "-help link", "-f"]) {
+  for (const line of ["-V", "-x link", "-n", "-help link", "-f"]) {
     assert.equal(optionsOf(line), undefined, line);
   }
 });

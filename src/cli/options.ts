@@ -10,7 +10,13 @@ export interface Options {
   readonly brief: boolean;
   readonly json: boolean;
   readonly pretty: boolean;
-  /** The words themselves, for the system's `ip`. */
+  /** Of -4, -6 and -family, in the latter's words; none: all. */
+  readonly family?: string;
+  /** File of -batch, whose lines take the place of the rest; - is the input. */
+  readonly batch?: string;
+  /** -batch goes on after a line that failed. */
+  readonly force: boolean;
+  /** The words themselves, for the system's `ip`, without -batch. */
   readonly words: readonly string[];
 }
 
@@ -20,11 +26,18 @@ const NAMES: readonly string[] = (
   "Version force batch brief json pretty rcvbuf color help netns Numeric all"
 ).split(" ");
 
-const TAKES_WORD = new Set(["loops", "family", "rcvbuf", "netns"]);
-/** After these there is no object for us to look at: iproute2 prints something or reads a file. */
-const LEAVES = new Set(["Version", "help", "batch"]);
+const TAKES_WORD = new Set(["loops", "family", "batch", "rcvbuf", "netns"]);
+/** After these there is no object for us to look at: iproute2 prints something. */
+const LEAVES = new Set(["Version", "help"]);
 /** Options that cannot be shortened, and the one with a value of its own in it. */
 const ALONE = /^--?([046MB]|echo|c(o(l(or?)?)?)?=.*)$/;
+const FAMILIES: Readonly<Record<string, string>> = {
+  0: "link",
+  4: "inet",
+  6: "inet6",
+  M: "mpls",
+  B: "bridge",
+};
 
 /**
  * Splits words into options and the rest. None: `ip` shall judge the line, because it holds an option that we
@@ -32,37 +45,42 @@ const ALONE = /^--?([046MB]|echo|c(o(l(or?)?)?)?=.*)$/;
  */
 export function findOptions(line: readonly string[]): [Options, string[]] | undefined {
   const words = new Words(line);
-  const seen = new Set<string>();
-  let netns: string | undefined;
+  const seen = new Map<string, string>();
+  const passed: string[] = [];
   for (;;) {
     const before = words.rest();
     const word = words.next();
     if (word === undefined || !word.startsWith("-") || word === "-") {
-      return [complete(seen, netns, line, before.length), before];
+      return [complete(seen, passed), before];
     }
-    if (word === "--") return [complete(seen, netns, line, before.length - 1), words.rest()];
-    if (ALONE.test(word)) continue;
+    if (word === "--") return [complete(seen, passed), words.rest()];
+    const alone = ALONE.exec(word)?.[1];
+    if (alone !== undefined) {
+      const family = FAMILIES[alone];
+      if (family !== undefined) seen.set("family", family);
+      passed.push(word);
+      continue;
+    }
     const name = NAMES.find((one) => matches(word.replace(/^--?/, ""), one));
     if (name === undefined || LEAVES.has(name)) return undefined;
-    seen.add(name);
-    if (!TAKES_WORD.has(name)) continue;
-    const value = words.next();
+    const value = TAKES_WORD.has(name) ? words.next() : "";
     if (value === undefined) return undefined;
-    if (name === "netns") netns = value;
+    seen.set(name, value);
+    if (name !== "batch") passed.push(word, ...(TAKES_WORD.has(name) ? [value] : []));
   }
 }
 
-function complete(
-  seen: ReadonlySet<string>,
-  netns: string | undefined,
-  line: readonly string[],
-  restCount: number,
-): Options {
+function complete(seen: ReadonlyMap<string, string>, words: readonly string[]): Options {
+  const family = seen.get("family");
+  const batch = seen.get("batch");
   return {
-    netns,
+    netns: seen.get("netns"),
     brief: seen.has("brief"),
     json: seen.has("json"),
     pretty: seen.has("pretty"),
-    words: line.slice(0, line.length - restCount),
+    ...(family !== undefined && { family }),
+    ...(batch !== undefined && { batch }),
+    force: seen.has("force"),
+    words,
   };
 }

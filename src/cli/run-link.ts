@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import type { LinkChanged } from "../daemon/control.ts";
 import { about, type Call, namespaceWords, passLineOn, Refusal } from "./call.ts";
-import { type Client, clientOf, daemonDirectory, findSlave, withDaemon } from "./client.ts";
-import { noSuchDevice, refused, wrongArgument } from "./errors.ts";
+import { type Client, daemonDirectory } from "./client.ts";
+import { noSuchDevice, notPermitted, refused, wrongArgument } from "./errors.ts";
 import type { LinkAdd } from "./link-add.ts";
 import type { LinkDelete, LinkSet, LinkSetAddress } from "./link-set.ts";
 import { startDaemon } from "./start-daemon.ts";
@@ -49,12 +49,16 @@ function getTarget(word: string): string {
   return ofProcess;
 }
 
-/** A slave as master stands for its own master, which may be another daemon's. */
+/** A slave as master stands for its own master; the port of either may be another daemon's. */
 async function clientForMaster(master: string, call: Call): Promise<Client> {
-  const home = await findSlave(call.netns, master);
+  const { daemons } = call;
+  const home =
+    (await daemons.find(master)) ??
+    (await daemons.homes()).find(({ link }) => link.masterHere && link.master === master);
   if (home !== undefined) return home.client;
-  const client = clientOf(call.netns);
-  if ((await withDaemon(client.links(call.netns))) !== undefined) return client;
+  const own = await daemons.own();
+  if (own !== undefined) return own;
+  if (await daemons.isForbidden()) throw notPermitted();
   await checkDevice(master, call); // no daemon for a slip of the pen
   return startDaemon(daemonDirectory(call.netns), call.netns, daemonWords(call));
 }
@@ -73,8 +77,11 @@ function daemonWords({ options, self }: Call): string[] {
 
 export async function setLink(request: LinkSet, call: Call): Promise<number> {
   const { verb: _, name, others, ...change } = request;
-  const home = await findSlave(call.netns, name);
-  if (home === undefined) return passLineOn(call);
+  const home = await call.daemons.find(name);
+  if (home === undefined) {
+    if (await call.daemons.isForbidden()) throw notPermitted();
+    return passLineOn(call);
+  }
   if (change.mode !== undefined || change.flag !== undefined) {
     const link = { netns: call.netns, name, ...change };
     tellTouched(await about(name, home.client.changeLink(link)));
@@ -91,13 +98,13 @@ function tellTouched({ link, touched }: LinkChanged): void {
 }
 
 export async function setAddress(request: LinkSetAddress, call: Call): Promise<number> {
-  const home = await findSlave(call.netns, request.name);
+  const home = await call.daemons.find(request.name);
   if (home === undefined) return passLineOn(call);
   throw refused("Operation not supported");
 }
 
 export async function deleteLink({ name }: LinkDelete, call: Call): Promise<number> {
-  const home = await findSlave(call.netns, name);
+  const home = await call.daemons.find(name);
   if (home === undefined) return passLineOn(call);
   await about(name, home.client.deleteLink(call.netns, name));
   return 0;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { about, type Call } from "./call.ts";
 import { clientOf, NoDaemonError, withDaemon } from "./client.ts";
-import { refused, STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
+import { notPermitted, STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
 import type { DaemonStop, PortSet, PortShow } from "./port.ts";
 import { demandPrivilege } from "./privilege.ts";
 import { formatPorts, formatStatus } from "./status.ts";
@@ -64,7 +64,7 @@ async function getAnswer<Answer>(asked: Promise<Answer>): Promise<void> {
 function findAnswer<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
   const allowed = asked.catch((error: unknown) => {
     const isForbidden = error instanceof NoDaemonError && error.isForbidden;
-    throw isForbidden ? refused("Operation not permitted") : error;
+    throw isForbidden ? notPermitted() : error;
   });
   return withDaemon(allowed);
 }

@@ -33,6 +33,7 @@ const slave = {
   master: "eth0",
   masterIfindex: 3,
   masterHere: true,
+  masterUp: true,
   mode: "l3",
   flag: "bridge",
   addresses: [],

@@ -1,32 +1,49 @@
 /** Carries a command out and returns the exit status; whatever goes wrong is one text on stderr. */
 import { readFileSync } from "node:fs";
 import { type Call, getNamespace } from "./call.ts";
-import { type Command, parseCommand, type Request } from "./command.ts";
+import { Daemons } from "./client.ts";
+import { parseCommand, parseObject, type Request } from "./command.ts";
 import { STATUS_REFUSED, STATUS_USAGE, UsageError } from "./errors.ts";
+import { addAddress } from "./run-addr.ts";
+import { runBatch } from "./run-batch.ts";
 import { addLink, deleteLink, setAddress, setLink } from "./run-link.ts";
+import { monitor } from "./run-monitor.ts";
 import { runDaemon, setPort, showPorts, stopDaemon } from "./run-port.ts";
-import { showLinks } from "./run-show.ts";
+import { show } from "./run-show.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
-import { usage } from "./usage.ts";
+import { type Text, usages } from "./usage.ts";
 
 /** `self` is the path of the script, under the name by which it was called. */
-export async function run(line: readonly string[], self: string): Promise<number> {
-  try {
+export const run = (line: readonly string[], self: string): Promise<number> =>
+  guarded(async () => {
     const command = parseCommand(line, self.split("/").at(-1) ?? "");
-    return await carryOut(command, line, self);
+    if (command.to === "reader") return printText(command.text, line);
+    if (command.to === "system") return passOn(getSystemIp(self), line);
+    const { options } = command;
+    const netns = getNamespace(options);
+    const call = { line, options, netns, daemons: new Daemons(netns), self };
+    if (command.to === "daemon") return answer(command.request, call);
+    return runBatch(command.file, call, (words) => guarded(() => runLine(words, call)));
+  });
+
+/** A line of a batch. */
+function runLine(words: readonly string[], call: Call): Promise<number> | number {
+  const line = [...call.options.words, ...words];
+  const command = parseObject(words, call.options);
+  if (command.to === "reader") return printText(command.text, line);
+  if (command.to === "daemon") return answer(command.request, { ...call, line });
+  return passOn(getSystemIp(call.self), line);
+}
+
+async function guarded(action: () => Promise<number> | number): Promise<number> {
+  try {
+    return await action();
   } catch (error) {
     const isOurs = error instanceof UsageError;
     const text = error instanceof Error ? error.message : String(error);
     process.stderr.write(isOurs ? `${text}\n` : `ipvlan: ${text}\n`);
     return isOurs ? error.status : STATUS_REFUSED;
   }
-}
-
-async function carryOut(command: Command, line: readonly string[], self: string): Promise<number> {
-  if (command.to === "reader") return printText(command.text, line);
-  if (command.to === "system") return passOn(getSystemIp(self), line);
-  const { options, request } = command;
-  return answer(request, { line, options, netns: getNamespace(options), self });
 }
 
 function answer(request: Request, call: Call): Promise<number> {
@@ -39,8 +56,12 @@ function answer(request: Request, call: Call): Promise<number> {
       return setAddress(request, call);
     case "delete":
       return deleteLink(request, call);
+    case "add address":
+      return addAddress(request, call);
     case "show":
-      return showLinks(request, call);
+      return show(request, call);
+    case "monitor":
+      return monitor(request, call);
     case "port show":
     case "status":
       return showPorts(request, call);
@@ -54,10 +75,10 @@ function answer(request: Request, call: Call): Promise<number> {
 }
 
 /** Asked for help, it goes to stdout; called without a word, to stderr and with iproute2's exit status. */
-function printText(text: "usage" | "version", line: readonly string[]): number {
+function printText(text: Text, line: readonly string[]): number {
   const isAsked = line.length > 0;
   const stream = isAsked ? process.stdout : process.stderr;
-  stream.write(`${text === "usage" ? usage : `ipvlan ${version()}`}\n`);
+  stream.write(`${text === "version" ? `ipvlan ${version()}` : usages[text]}\n`);
   return isAsked ? 0 : STATUS_USAGE;
 }
 

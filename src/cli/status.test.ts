@@ -10,6 +10,7 @@ const slave = (name: string, settings: Partial<LinkInfo>): LinkInfo => ({
   master: "eth0",
   masterIfindex: 3,
   masterHere: true,
+  masterUp: true,
   mode: "l2",
   flag: "bridge",
   deviceId: 1,

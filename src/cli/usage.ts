@@ -7,15 +7,19 @@ MODE: l3 | l3s | l2
 FLAGS: bridge | private | vepa
 (first values are the defaults if nothing is specified).`;
 
-export const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up ] [ mtu MTU ]
+const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up ] [ mtu MTU ]
                              [ netns { NAME | PID } ] type ipvlan [ mode MODE ] [ FLAG ]
        ipvlan [ OPTIONS ] link set [ dev ] NAME type ipvlan [ mode MODE ] [ FLAG ]
        ipvlan [ OPTIONS ] link delete [ dev ] NAME
-       ipvlan [ OPTIONS ] link [ show [ dev ] NAME | show type ipvlan ]
+       ipvlan [ OPTIONS ] { link | addr } [ show [ dev ] NAME | show type ipvlan ]
+       ipvlan [ OPTIONS ] addr { add | change | replace } ADDRESS dev NAME
+       ipvlan [ OPTIONS ] monitor [ link | addr | ... ]
+       ipvlan [ OPTIONS ] [ -force ] -batch FILE
        ipvlan [ OPTIONS ] status
        ipvlan [ OPTIONS ] port show
        ipvlan [ OPTIONS ] port set MASTER compat { howto | kernel }
        ipvlan [ OPTIONS ] daemon { run | stop [ --remove ] }
+       ipvlan { port | status | daemon } help
        ipvlan { help | --help | --version }
 
 MODE    := { l3 | l3s | l2 }               l3 on a new port, as it was on one that exists
@@ -24,3 +28,37 @@ OPTIONS := { -n[etns] NAME | -d[etails] | -j[son] | -p[retty] | -br[ief] | -o[ne
 
 Mode and flag belong to the port, that is the master: a change concerns all its slaves.
 Every other line goes to the system's "ip", with its output and exit status.`;
+
+const portSetUsage = `Usage: ipvlan [ -n NAME ] port set [ dev ] MASTER compat { howto | kernel }
+
+howto   what the HOWTO promises: private and vepa keep floods apart, too; forged MACs are dropped;
+        what is not said stays as it is
+kernel  what Linux does instead, where that can be done outside the kernel`;
+
+const portUsage = `Usage: ipvlan [ -n NAME ] port [ show ] [ -j ]
+       ipvlan [ -n NAME ] port set [ dev ] MASTER compat { howto | kernel }
+
+A port is a master with its slaves, by the name of the master.`;
+
+const statusUsage = `Usage: ipvlan [ -n NAME ] status [ -j ]
+
+Ports, slaves, addresses, conflicts, and why frames were dropped.`;
+
+const daemonUsage = `Usage: ipvlan daemon run
+       ipvlan [ -n NAME ] daemon stop [ --remove ]
+
+run   serves the network namespace that it is started in; "link add" starts it by itself
+stop  leaves the slaves for the next daemon; with --remove it takes them away`;
+
+type Level = "all" | "port" | "port set" | "status" | "daemon";
+
+/** What somebody may ask for. */
+export type Text = Level | "version";
+
+export const usages: Readonly<Record<Level, string>> = {
+  all: usage,
+  port: portUsage,
+  "port set": portSetUsage,
+  status: statusUsage,
+  daemon: daemonUsage,
+};

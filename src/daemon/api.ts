@@ -80,6 +80,7 @@ export function buildApi(registry: Registry, stop: (remove: boolean) => void): F
     "/v1/links",
     { schema: { querystring: schemas.here } },
     async ({ query }) => {
+      registry.settle();
       const here = registry.nsidOf(query.netns);
       const links = registry.ports.flatMap((port) =>
         port.slaves.all().map((slave) => linkInfo(port, slave, here)),
@@ -92,6 +93,7 @@ export function buildApi(registry: Registry, stop: (remove: boolean) => void): F
     "/v1/ports",
     { schema: { querystring: schemas.here } },
     async ({ query }) => {
+      registry.settle();
       const here = registry.nsidOf(query.netns);
       return { ports: registry.ports.map((port) => portInfo(port, here)) };
     },

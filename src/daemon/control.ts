@@ -14,6 +14,7 @@ export interface LinkInfo {
   readonly master: string;
   readonly masterIfindex: number;
   readonly masterHere: boolean;
+  readonly masterUp: boolean;
   readonly mode: Mode;
   readonly flag: Flag;
   readonly deviceId: number;

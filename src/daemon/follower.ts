@@ -28,6 +28,8 @@ import type { Slave } from "./slave.ts";
 const EVENT_BUFFER = 8 << 20;
 /** Of events that are looked at before somebody else's turn; the rest wakes us again. */
 const DATAGRAMS_AT_ONCE = 32;
+/** And before an answer; more come in that time only from who wants to keep us from answering. */
+const DATAGRAMS_TO_SETTLE = 1 << 14;
 const OWN = -1;
 const RESYNC_MS = 500;
 
@@ -46,6 +48,7 @@ export class Follower {
   readonly #events: NetlinkSocket;
   readonly #watch: { close(): void };
   #later: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(ground: Ground, followed: Followed) {
     this.#ground = ground;
@@ -63,13 +66,19 @@ export class Follower {
         receiveBuffer: EVENT_BUFFER,
       }),
     );
-    this.#watch = watch(this.#events.fd, () => this.#read());
+    this.#watch = watch(this.#events.fd, () => this.#read(DATAGRAMS_AT_ONCE));
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#later);
     this.#watch.close();
     this.#events.close();
+  }
+
+  /** Hears all that the kernel has told so far: who asks now gets an answer that is true. */
+  settle(): void {
+    if (!this.#isClosed) this.#read(DATAGRAMS_TO_SETTLE);
   }
 
   /** Lists everything again. */
@@ -90,8 +99,8 @@ export class Follower {
     }
   }
 
-  #read(): void {
-    for (let n = 0; n < DATAGRAMS_AT_ONCE; n++) {
+  #read(datagramsMax: number): void {
+    for (let n = 0; n < datagramsMax; n++) {
       const events = this.#events.receive();
       if (events === undefined) return;
       if (events === "overrun") this.#guarded(() => this.resync());

@@ -18,6 +18,7 @@ export function linkInfo(port: LivePort, slave: Slave, hereNsid: number): LinkIn
     master: port.master.name,
     masterIfindex: port.master.index,
     masterHere: port.masterNsid === hereNsid,
+    masterUp: port.master.up,
     mode,
     flag,
     deviceId: slave.id,

@@ -64,6 +64,11 @@ export class Registry {
     return [...this.#ports.values()];
   }
 
+  /** Takes in what the kernel has told so far, so that an answer is true when it is given. */
+  settle(): void {
+    this.#follower.settle();
+  }
+
   /** Finds ports and slaves of a former run. `netns`: the namespace this daemon serves. */
   async adopt(netns: string): Promise<void> {
     await this.#inTurn(async () => {

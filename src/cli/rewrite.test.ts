@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
+import fc from "fast-check";
 import type { LinkInfo } from "../daemon/control.ts";
-import { type Facts, parseLinkShow, rewriteBrief, rewriteJson, rewriteText } from "./link-show.ts";
+import { type Facts, findPair, rewriteBrief, rewriteJson, rewriteText } from "./rewrite.ts";
+import { parseShow } from "./show.ts";
 
 const slave = (settings: Partial<LinkInfo> = {}): LinkInfo => ({
   name: "i0",
@@ -15,6 +17,7 @@ const slave = (settings: Partial<LinkInfo> = {}): LinkInfo => ({
   master: "eth0",
   masterIfindex: 3,
   masterHere: true,
+  masterUp: true,
   mode: "l2",
   flag: "bridge",
   deviceId: 1,
@@ -29,7 +32,6 @@ const slave = (settings: Partial<LinkInfo> = {}): LinkInfo => ({
 const facts = (slaves: LinkInfo[], settings: Partial<Facts> = {}): Facts => ({
   slaves,
   hidden: new Set(["ipvlup3"]),
-  up: new Set(["eth0"]),
   keep: "all",
   ...settings,
 });
@@ -81,7 +83,7 @@ test("recorded: ip -br link, of a slave whose master is up, and of one whose mas
   assert.equal(rewriteBrief(asVeth(up), facts([slave()])), up);
   const down = stepOf("master-dummy", "ip -br link").out ?? "";
   const veth = down.replace("i0@p0            ", "i0@if9           ").replace(",M-DOWN", "");
-  assert.equal(rewriteBrief(veth, facts([slave({ master: "p0" })])), down);
+  assert.equal(rewriteBrief(veth, facts([slave({ master: "p0", masterUp: false })])), down);
 });
 
 test("a slave away from its master keeps the number and the namespace of the other end", () => {
@@ -113,16 +115,68 @@ test("coloured output is put right, too", () => {
 
 test("type ipvlan lists our slaves only, type veth everything but them", () => {
   const text = "4: i0@if9: <UP> mtu 1500\n    x\n5: v0@v1: <UP> mtu 1500\n    x\n";
-  const ours = parseLinkShow(["show", "type", "ipvlan"]);
-  assert.deepEqual(ours, { verb: "show", words: ["show", "type", "veth"], keep: "slaves" });
+  const ours = parseShow(["link", "show", "type", "ipvlan"]);
+  assert.deepEqual(ours, { verb: "show", words: ["link", "show", "type", "veth"], keep: "slaves" });
   const told = facts([slave()], { keep: "slaves" });
   assert.equal(rewriteText(text, told), "4: i0@eth0: <UP> mtu 1500\n    x\n");
   assert.equal(rewriteBrief("v0@v1 UP <UP>\n", told), "");
   assert.equal(rewriteJson('[{"ifindex":5,"ifname":"v0"}]', told, false), "[]\n");
 
-  assert.equal(parseLinkShow(["show", "type", "veth"]).keep, "others");
+  assert.equal(parseShow(["link", "show", "type", "veth"]).keep, "others");
   const others = facts([slave()], { keep: "others" });
   assert.equal(rewriteText(text, others), "5: v0@v1: <UP> mtu 1500\n    x\n");
+});
+
+test("addresses stand where they stood, under the slave's name and master", () => {
+  const text =
+    "4: i0@if9: <UP> mtu 1500\n    link/ether 02 link-netnsid 0\n    inet 10.0.0.10/24 scope global i0\n" +
+    "       valid_lft forever\n9: ipvlup3@if2: <UP> mtu 1500\n    inet6 fe80::1/64 scope link\n";
+  assert.equal(
+    rewriteText(text, facts([slave()])),
+    "4: i0@eth0: <UP> mtu 1500\n    link/ether 02\n    inet 10.0.0.10/24 scope global i0\n" +
+      "       valid_lft forever\n",
+  );
+  const lines = "4: i0    inet 10.0.0.10/24 scope\n5: v0    inet 10.1.0.1/24 scope\n";
+  assert.equal(rewriteText(lines, facts([slave()])), lines);
+  assert.equal(rewriteText(lines, facts([slave()], { keep: "slaves" })), lines.split(/^5/m)[0]);
+  assert.equal(rewriteText("9: ipvlup3    inet6 fe80::1/64\n", facts([])), "");
+});
+
+test("events: what has gone, times and labels stay, other namespaces are left alone", () => {
+  const told = facts([slave()]);
+  for (const [said, expected] of [
+    ["Deleted 4: i0@NONE: <UP> mtu\n", "Deleted 4: i0@eth0: <UP> mtu\n"],
+    [
+      "[2024-01-01T10:00:00.1] [LINK]4: i0@if9: <UP>\n",
+      "[2024-01-01T10:00:00.1] [LINK]4: i0@eth0: <UP>\n",
+    ],
+    ["[nsid 0]4: i0@if9: <UP>\n", "[nsid 0]4: i0@if9: <UP>\n"],
+    ["[nsid current]Deleted 9: ipvlup3@if2: <UP>\n", ""],
+    ["Deleted 9: ipvlup3    inet6 fe80::1/64\n", ""],
+    ["10.0.0.0/24 dev ipvlup3 scope link\n", ""],
+    ["10.0.0.0/24 dev i0 scope link\n", "10.0.0.0/24 dev i0 scope link\n"],
+    ["[nsid 4]10.0.0.0/24 dev ipvlup3\n", "[nsid 4]10.0.0.0/24 dev ipvlup3\n"],
+  ] as const)
+    assert.equal(rewriteText(said, told), expected, said);
+  assert.deepEqual(findPair("Deleted 4: i0@if9: <UP>\n"), { ifindex: 4, name: "i0", isGone: true });
+  assert.equal(findPair("4: eth0@w0: <UP>\n"), undefined);
+});
+
+test("any text: what is about no device of ours stays byte for byte", () => {
+  const word = fc.constantFrom(
+    ..."4: 7: i0 v0 @if9: @ : <UP> <UP,M-DOWN> veth link-netnsid 0 inet \n \n\u0020\u0020 \\ Deleted [LINK] \u001b[36m ".split(
+      " ",
+    ),
+    " ",
+    "    ",
+  );
+  const text = fc.array(fc.oneof(word, fc.string())).map((words) => words.join(""));
+  const property = fc.property(text, (said) => {
+    assert.equal(rewriteText(said, facts([])), said);
+    assert.equal(rewriteBrief(said, facts([])), said);
+    assert.equal(rewriteText(said, facts([slave({ ifindex: 99 })])), said);
+  });
+  fc.assert(property, { numRuns: 2000 });
 });
 
 test("the device that brings the slaves' frames up is not shown", () => {
@@ -133,6 +187,6 @@ test("the device that brings the slaves' frames up is not shown", () => {
 });
 
 test("a device named type is not a filter", () => {
-  const line = ["show", "dev", "type", "ipvlan"];
-  assert.deepEqual(parseLinkShow(line), { verb: "show", words: line, keep: "all" });
+  const line = ["link", "show", "dev", "type", "ipvlan"];
+  assert.deepEqual(parseShow(line), { verb: "show", words: line, keep: "all" });
 });
