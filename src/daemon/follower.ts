@@ -38,6 +38,8 @@ export interface Followed {
   ports(): Iterable<LivePort>;
   /** The kernel took the master away. */
   masterGone(port: LivePort): void;
+  /** The master leaves for another namespace; `to`: its last message in the old one. */
+  masterMoved(port: LivePort, to: Link): void;
   /** A slave's devices are gone. */
   slaveGone(port: LivePort, slave: Slave): void;
 }
@@ -158,8 +160,9 @@ export class Follower {
       }
       const slave = port.slaves.findAt(nsid, link.index);
       if (slave !== undefined && this.#hasHostEnd(slave)) port.slaves.moved(slave, port.noarp);
-      if (port.masterNsid === nsid && port.master.index === link.index)
-        this.#followed.masterGone(port);
+      if (port.masterNsid !== nsid || port.master.index !== link.index) continue;
+      if (link.newIfindex === undefined) this.#followed.masterGone(port);
+      else this.#followed.masterMoved(port, link);
     }
   }
 

@@ -2,9 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { compats, flags, modes, type Settings } from "../driver/settings.ts";
-import { hostName, parsePortAlias, parseSlaveAlias, portAlias, slaveAlias } from "./identity.ts";
+import {
+  downName,
+  hostName,
+  PORTS_MAX,
+  parsePortAlias,
+  parseSlaveAlias,
+  portAlias,
+  slaveAlias,
+} from "./identity.ts";
 
-const anyIndex = fc.integer({ min: 1, max: 99_999_999 });
+const anyIndex = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+const anyPort = fc.integer({ min: 1, max: PORTS_MAX });
 const anyId = fc.integer({ min: 1, max: 65_533 });
 /** Kernel: dev_valid_name(). */
 const anyName = fc.stringMatching(/^[!-.0-9;-~]{1,15}$/);
@@ -17,24 +26,30 @@ const anySettings: fc.Arbitrary<Settings> = fc.record(
 
 test("a slave is told again from its alias", () => {
   fc.assert(
-    fc.property(anyIndex, anyId, (masterIfindex, id) => {
-      assert.deepEqual(parseSlaveAlias(slaveAlias(masterIfindex, id)), { id, masterIfindex });
+    fc.property(anyPort, anyId, (port, id) => {
+      assert.deepEqual(parseSlaveAlias(slaveAlias({ port, id })), { id, port });
     }),
   );
 });
 
 test("a port is told again from its alias, whatever its master is called", () => {
   fc.assert(
-    fc.property(anyName, anyIndex, anySettings, (name, ifindex, settings) => {
-      const master = { name, ifindex };
-      assert.deepEqual(parsePortAlias(portAlias(master, settings)), { master, settings });
+    fc.property(anyPort, anyName, anyIndex, anySettings, (port, name, ifindex, settings) => {
+      const identity = { port, master: { name, ifindex }, settings };
+      assert.deepEqual(parsePortAlias(portAlias(identity)), identity);
     }),
   );
 });
 
-test("names of host ends fit the kernel, and differ by slave and by master", () => {
-  assert.ok(hostName(9_999_999, 65_533).length <= 15);
-  assert.equal(new Set([hostName(1, 11), hostName(11, 1), hostName(1, 1)]).size, 3);
+test("names of host ends fit the kernel, and differ by slave and by port", () => {
+  assert.ok(hostName({ port: PORTS_MAX, id: 65_533 }).length <= 15);
+  assert.ok(downName(PORTS_MAX).length <= 15);
+  const names = [
+    [1, 11],
+    [11, 1],
+    [1, 1],
+  ].map(([port, id]) => hostName({ port: port!, id: id! }));
+  assert.equal(new Set(names).size, 3);
 });
 
 test("what others wrote into a device makes it none of ours", () => {
@@ -45,14 +60,15 @@ test("what others wrote into a device makes it none of ours", () => {
     "ipvlan slave x of 2",
     "ipvlan slave 1 of 2, formerly 3",
     "my ipvlan slave 1 of 2",
-    "ipvlan port eth0 2 l2 bridge",
-    "ipvlan port eth0 two l2 bridge howto",
-    "ipvlan port eth0 2 l4 bridge howto",
-    "ipvlan port eth0 2 l2 trunk howto",
-    "ipvlan port eth0 2 l2 bridge other",
-    "ipvlan port eth0 2 toString bridge howto",
-    "ipvlan port eth0 2 l2 toString howto",
-    "ipvlan port eth0 2 l2 bridge toString",
+    "ipvlan port eth0 2 l2 bridge howto",
+    "ipvlan port 1 eth0 2 l2 bridge",
+    "ipvlan port 1 eth0 two l2 bridge howto",
+    "ipvlan port 1 eth0 2 l4 bridge howto",
+    "ipvlan port 1 eth0 2 l2 trunk howto",
+    "ipvlan port 1 eth0 2 l2 bridge other",
+    "ipvlan port 1 eth0 2 toString bridge howto",
+    "ipvlan port 1 eth0 2 l2 toString howto",
+    "ipvlan port 1 eth0 2 l2 bridge toString",
   ];
   for (const alias of others) {
     assert.equal(parseSlaveAlias(alias), undefined, alias);

@@ -1,9 +1,16 @@
 /**
  * What is written into the devices, so that they can be told again after a restart: names and aliases (`ip link`
- * shows them) of host ends and pairs in the private namespace.
+ * shows them) of host ends and pairs in the private namespace. The alias is written last: a device without one was
+ * being made when a daemon was killed.
  */
 import type { Slave } from "../driver/decide/machine.ts";
 import { compats, flags, modes, type Settings } from "../driver/settings.ts";
+
+/** A port's number in the private namespace, 1 … `PORTS_MAX`. It stays when the master moves and is numbered anew. */
+export type PortId = number;
+
+/** Ports of one daemon; names of host ends are at most 15 bytes. */
+export const PORTS_MAX = 65_535;
 
 /** Names are used again, and indexes tell nothing to a person. */
 export interface MasterId {
@@ -11,32 +18,44 @@ export interface MasterId {
   readonly ifindex: number;
 }
 
-/** A slave's host end; names are at most 15 bytes. */
-export const hostName = (masterIfindex: number, id: Slave): string => `s${masterIfindex}.${id}`;
+/** What a slave's host end tells. */
+export interface SlaveIdentity {
+  readonly id: Slave;
+  readonly port: PortId;
+}
 
-export const slaveAlias = (masterIfindex: number, id: Slave): string =>
-  `ipvlan slave ${id} of ${masterIfindex}`;
+/** What the end of a port's pair tells. */
+export interface PortIdentity {
+  readonly port: PortId;
+  readonly master: MasterId;
+  readonly settings: Settings;
+}
 
-export const portAlias = (master: MasterId, { mode, flag, compat }: Settings): string =>
-  `ipvlan port ${master.name} ${master.ifindex} ${mode} ${flag} ${compat}`;
+export const hostName = ({ port, id }: SlaveIdentity): string => `s${port}.${id}`;
+
+/** Our end of the pair that leads up into the master's namespace. */
+export const downName = (port: PortId): string => `down${port}`;
+
+export const slaveAlias = ({ id, port }: SlaveIdentity): string => `ipvlan slave ${id} of ${port}`;
+
+export function portAlias({ port, master, settings }: PortIdentity): string {
+  const { mode, flag, compat } = settings;
+  return `ipvlan port ${port} ${master.name} ${master.ifindex} ${mode} ${flag} ${compat}`;
+}
 
 /** Undefined for a device that is no host end of ours. */
-export function parseSlaveAlias(
-  alias: string | undefined,
-): { id: Slave; masterIfindex: number } | undefined {
+export function parseSlaveAlias(alias: string | undefined): SlaveIdentity | undefined {
   const told = /^ipvlan slave (\d+) of (\d+)$/.exec(alias ?? "");
-  return told ? { id: Number(told[1]), masterIfindex: Number(told[2]) } : undefined;
+  return told ? { id: Number(told[1]), port: Number(told[2]) } : undefined;
 }
 
 /** Undefined for a device that is not the end of a port's pair. */
-export function parsePortAlias(
-  alias: string | undefined,
-): { master: MasterId; settings: Settings } | undefined {
-  const told = /^ipvlan port (\S+) (\d+) (\S+) (\S+) (\S+)$/.exec(alias ?? "");
+export function parsePortAlias(alias: string | undefined): PortIdentity | undefined {
+  const told = /^ipvlan port (\d+) (\S+) (\d+) (\S+) (\S+) (\S+)$/.exec(alias ?? "");
   if (told === null) return undefined;
-  const [, name, ifindex, mode, flag, compat] = told as unknown as string[];
+  const [, port, name, ifindex, mode, flag, compat] = told as unknown as string[];
   const known = Object.hasOwn(modes, mode!) && Object.hasOwn(flags, flag!);
   if (!known || !Object.hasOwn(compats, compat!)) return undefined;
   const settings = { mode, flag, compat } as unknown as Settings;
-  return { master: { name: name!, ifindex: Number(ifindex) }, settings };
+  return { port: Number(port), master: { name: name!, ifindex: Number(ifindex) }, settings };
 }

@@ -22,7 +22,14 @@ import {
 import { assignNsid } from "../linux/netlink/nsid.ts";
 import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
 import type { Ip, Mac } from "../wire/address.ts";
-import { hostName, portAlias, slaveAlias } from "./identity.ts";
+import {
+  downName,
+  hostName,
+  type PortId,
+  type PortIdentity,
+  portAlias,
+  slaveAlias,
+} from "./identity.ts";
 import type { Slave } from "./slave.ts";
 import { SlaveTable } from "./slave-table.ts";
 
@@ -35,6 +42,19 @@ export interface Ground {
   readonly onDeath: (error: Error) => void;
 }
 
+export interface PortSpec {
+  readonly id: PortId;
+  /** Descriptor of the master's namespace. */
+  readonly masterNetns: number;
+  readonly master: Link;
+  readonly settings: Settings;
+  readonly isNew: boolean;
+}
+
+/** Where what L3S changed in the master's namespace is kept until it is put back. */
+export const savedPath = ({ stateDir }: Ground, port: PortId): string =>
+  `${stateDir}/sysctls-${port}.json`;
+
 export interface NewSlave {
   readonly name: string;
   readonly mtu?: number | undefined;
@@ -42,6 +62,7 @@ export interface NewSlave {
 }
 
 export class LivePort {
+  readonly id: PortId;
   readonly port: Port;
   readonly slaves: SlaveTable;
   readonly statistics: Statistics;
@@ -60,16 +81,11 @@ export class LivePort {
    * `masterNetns` is ours to close from here on. `isNew`: on failure nothing stays; else the devices of a former run
    * do, for another try.
    */
-  static async start(
-    ground: Ground,
-    masterNetns: number,
-    master: Link,
-    settings: Settings,
-    isNew: boolean,
-  ): Promise<LivePort> {
+  static async start(ground: Ground, spec: PortSpec): Promise<LivePort> {
+    const { masterNetns, settings, isNew } = spec;
     let live: LivePort;
     try {
-      live = new LivePort(ground, masterNetns, master, settings);
+      live = new LivePort(ground, spec);
     } catch (error) {
       closeSync(masterNetns);
       throw error;
@@ -78,6 +94,7 @@ export class LivePort {
       await live.#startThread();
       live.#side.setMode(settings.mode);
       live.#thread.setWayUp(live.#side.redirects);
+      live.#writeAlias(); // the master may be another device now
       return live;
     } catch (error) {
       await live.close(isNew);
@@ -85,8 +102,9 @@ export class LivePort {
     }
   }
 
-  private constructor(ground: Ground, masterNetns: number, master: Link, settings: Settings) {
+  private constructor(ground: Ground, { id, masterNetns, master, settings }: PortSpec) {
     this.#ground = ground;
+    this.id = id;
     this.#masterNetns = masterNetns;
     this.master = master;
     const seed = randomInt(2 ** 32); // nobody may choose addresses that collide
@@ -98,16 +116,22 @@ export class LivePort {
       privateSocket: ground.socket,
       masterNetns,
       master: { name: master.name, ifindex: master.index, mac: macOf(master) },
-      stateDir: ground.stateDir,
+      downName: downName(id),
+      savedPath: savedPath(ground, id),
       alias: this.#alias,
       addresses: () => this.#activeAddresses(),
     });
     this.slaves = new SlaveTable(ground.socket, this.port, {
       owners: (ips) => this.#ownersChanged(ips),
       groups: (id, groups) => this.#thread.setGroups(id, groups),
+      mtu: (slave) => this.#setHostEnd(slave, { mtu: slave.mtu }),
     });
   }
 
+  get identity(): PortIdentity {
+    const { name, index: ifindex } = this.master;
+    return { port: this.id, master: { name, ifindex }, settings: this.port.settings };
+  }
   get intakeName(): string {
     return this.#side.intakeName;
   }
@@ -119,7 +143,10 @@ export class LivePort {
     return this.port.settings.mode !== "l2";
   }
 
-  /** Makes a slave in the namespace that `targetNetns` is open on; its frames are received when this resolves. */
+  /**
+   * Makes a slave in the namespace that `targetNetns` is open on; its frames are received when this resolves. A daemon
+   * that is killed before `confirm` leaves nothing of it to the next one.
+   */
   async addSlave(spec: NewSlave, targetNetns: number): Promise<Slave> {
     const id = this.port.addSlave();
     let host: Link;
@@ -138,6 +165,11 @@ export class LivePort {
       this.removeSlave(id);
       throw error;
     }
+  }
+
+  /** The slave is complete. */
+  confirm({ id, hostIfindex }: Slave): void {
+    setLink(this.#ground.socket, hostIfindex, { alias: slaveAlias({ port: this.id, id }) });
   }
 
   /** Takes a slave that has its devices into service: a new one, or one of a former run. */
@@ -225,16 +257,27 @@ export class LivePort {
     this.#side.routesChanged();
   }
 
+  /** Ends the data path, and nothing else. The returned descriptor, of the master's namespace, is the caller's to close. */
+  async detach(): Promise<number> {
+    await this.#endDataPath();
+    this.#side.close();
+    return this.#masterNetns;
+  }
+
   /**
    * Ends the data path. `forGood`: what was put into the master's namespace is taken out; else it stays as it
    * is, devices and all, for the next daemon.
    */
   async close(forGood: boolean): Promise<void> {
-    this.slaves.close();
-    await (this.#thread as DataPathThread | undefined)?.close();
+    await this.#endDataPath();
     if (forGood) this.#side.remove();
     this.#side.close();
     closeSync(this.#masterNetns);
+  }
+
+  async #endDataPath(): Promise<void> {
+    this.slaves.close();
+    await (this.#thread as DataPathThread | undefined)?.close();
   }
 
   get #packed(): number {
@@ -263,11 +306,10 @@ export class LivePort {
     const { mac } = this.port;
     const mtu = spec.mtu ?? this.master.mtu;
     return addVeth(this.#ground.socket, {
-      name: hostName(this.master.index, id),
+      name: hostName({ port: this.id, id }),
       mac,
       mtu,
       noarp: true,
-      alias: slaveAlias(this.master.index, id),
       peer: { name: spec.name, mac, mtu, noarp: this.noarp, netnsFd: targetNetns },
     });
   }
@@ -312,8 +354,7 @@ export class LivePort {
     setLink(this.#ground.socket, this.#side.pairIfindex, { alias: this.#alias });
   }
   get #alias(): string {
-    const { name, index: ifindex } = this.master;
-    return portAlias({ name, ifindex }, this.port.settings);
+    return portAlias(this.identity);
   }
 }
 

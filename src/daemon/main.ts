@@ -34,7 +34,7 @@ export async function runDaemon(): Promise<boolean> {
 }
 
 async function serve(registry: Registry, places: Places): Promise<boolean> {
-  await registry.adopt(`/proc/${process.pid}/ns/net`);
+  await registry.adopt();
   const { promise: stopped, stop } = stopSignal();
   const api = buildApi(registry, stop);
   rmSync(places.socket, { force: true }); // of a daemon that was killed

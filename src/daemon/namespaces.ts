@@ -19,31 +19,40 @@ export function findNetnsPath(
   nsid: number,
   hint: string | undefined,
 ): string | undefined {
-  const seen = new Set<number>();
-  const isIt = (path: string) => hasNsid(socket, path, nsid, seen);
-  if (hint !== undefined && isIt(hint)) return hint;
-  for (const folder of NAMED)
-    for (const name of list(folder)) if (isIt(`${folder}/${name}`)) return `${folder}/${name}`;
-  for (const pid of list("/proc"))
-    if (/^\d+$/.test(pid) && isIt(`/proc/${pid}/ns/net`)) return `/proc/${pid}/ns/net`;
+  for (const [path, fd] of namespaces(hint)) if (hasNsid(socket, fd, nsid)) return path;
   return undefined;
 }
 
-/** Each namespace is asked about once, however many processes live in it. */
-function hasNsid(socket: NetlinkSocket, path: string, nsid: number, seen: Set<number>): boolean {
-  const fd = open(path);
-  if (fd === undefined) return false;
+/** Every namespace that has a name or a process, once, with a descriptor that is open for one turn. */
+export function* namespaces(hint?: string): Generator<[path: string, fd: number]> {
+  const seen = new Set<number>();
+  for (const path of paths(hint)) {
+    const fd = open(path);
+    if (fd === undefined) continue;
+    try {
+      const inode = netnsInode(fd);
+      if (seen.has(inode)) continue;
+      seen.add(inode);
+      yield [path, fd];
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function* paths(hint: string | undefined): Generator<string> {
+  if (hint !== undefined) yield hint;
+  for (const folder of NAMED) for (const name of list(folder)) yield `${folder}/${name}`;
+  for (const pid of list("/proc")) if (/^\d+$/.test(pid)) yield `/proc/${pid}/ns/net`;
+}
+
+function hasNsid(socket: NetlinkSocket, fd: number, nsid: number): boolean {
   try {
-    const inode = netnsInode(fd);
-    if (seen.has(inode)) return false;
-    seen.add(inode);
     return nsidOfFd(socket, fd) === nsid;
   } catch (error) {
     // A file of that name without a namespace mounted on it, as a crash leaves them.
     if (error instanceof NetlinkError && error.code === "EINVAL") return false;
     throw error;
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -5,24 +5,29 @@
 import { closeSync, openSync } from "node:fs";
 import { PortError } from "../driver/errors.ts";
 import type { Said, Settings } from "../driver/port.ts";
-import { removeLeftovers } from "../engine/userspace/master-side.ts";
+import { movePair, removeLeftovers } from "../engine/userspace/master-side.ts";
 import { deleteLink, dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
 import { assignNsid } from "../linux/netlink/nsid.ts";
-import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
 import { Follower } from "./follower.ts";
-import { parsePortAlias, parseSlaveAlias } from "./identity.ts";
-import { type Ground, LivePort, type NewSlave } from "./live-port.ts";
+import {
+  downName,
+  PORTS_MAX,
+  type PortId,
+  type PortIdentity,
+  parsePortAlias,
+  parseSlaveAlias,
+} from "./identity.ts";
+import { type Ground, LivePort, type NewSlave, type PortSpec, savedPath } from "./live-port.ts";
+import { findAnywhere, findMaster, findMovedTo, type Place, refuseUnfit } from "./masters.ts";
+import { findNetnsPath } from "./namespaces.ts";
 import type { Slave } from "./slave.ts";
 
-const ARPHRD_ETHER = 1;
-const IFF_LOOPBACK = 0x8;
 /** Linux: ETH_MIN_MTU, ETH_MAX_MTU. */
 const MTU_MIN = 68;
 const MTU_MAX = 65535;
-/** A device with one of these on it, or that is one's port, has its receive handler taken. */
-const PORT_KINDS: readonly string[] = ["bridge", "bond", "team"];
-const UPPER_KINDS: readonly string[] = ["macvlan", "macvtap"];
+/** The namespace this daemon serves, where masters mostly are. */
+const OWN_NETNS = `/proc/${process.pid}/ns/net`;
 
 const DEFAULTS: Settings = { mode: "l3", flag: "bridge", compat: "howto" };
 
@@ -55,7 +60,8 @@ export class Registry {
     this.#ground = ground;
     this.#follower = new Follower(ground, {
       ports: () => this.#ports.values(),
-      masterGone: (port) => this.#later(() => this.#removePort(port)),
+      masterGone: (port) => this.#later(() => this.#followMaster(port)),
+      masterMoved: (port, to) => this.#later(() => this.#followMaster(port, to)),
       slaveGone: (port, slave) => this.#slaveGone(port, slave),
     });
   }
@@ -69,12 +75,13 @@ export class Registry {
     this.#follower.settle();
   }
 
-  /** Finds ports and slaves of a former run. `netns`: the namespace this daemon serves. */
-  async adopt(netns: string): Promise<void> {
+  /** Finds ports and slaves of a former run. */
+  async adopt(): Promise<void> {
     await this.#inTurn(async () => {
       const links = dumpLinks(this.#ground.socket);
-      for (const link of links) await told(() => this.#adoptPort(netns, link));
-      for (const link of links) await told(() => this.#adoptSlave(netns, link));
+      for (const link of links) if (isHalfMade(link)) this.#deleteDevice(link.index);
+      for (const link of links) await told(() => this.#adoptPort(link));
+      for (const link of links) await told(() => this.#adoptSlave(link));
       for (const port of this.ports) if (port.slaves.size === 0) await this.#removePort(port);
     });
   }
@@ -153,6 +160,7 @@ export class Registry {
     const slave = await port.addSlave(request, target);
     try {
       const touched = port.configure(port.port.settingsOfNewSlave(request));
+      port.confirm(slave);
       return { port, slave, touched: touched.filter((one) => one !== slave) };
     } catch (error) {
       port.removeSlave(slave.id);
@@ -186,46 +194,91 @@ export class Registry {
     if (port !== undefined) return [port, false];
     withNetns(request.netns, () => refuseUnfit(master));
     const { mode = DEFAULTS.mode, flag = DEFAULTS.flag } = request;
-    return [await this.#startPort(request.netns, master, { ...DEFAULTS, mode, flag }, true), true];
+    const settings = { ...DEFAULTS, mode, flag };
+    const spec = { id: this.#newPortId(), master, settings, isNew: true };
+    return [await this.#startPort(request.netns, spec), true];
+  }
+
+  /** Numbers of ports of a former run that could not be started are taken, too. */
+  #newPortId(): PortId {
+    for (let id = 1; id <= PORTS_MAX; id++)
+      if (getLink(this.#ground.socket, downName(id)) === undefined) return id;
+    throw new PortError("ENOSPC");
   }
 
   #findPort(netns: string, ifindex: number): LivePort | undefined {
     return this.#ports.get(keyOf(this.nsidOf(netns), ifindex));
   }
 
-  async #startPort(
-    netns: string,
-    master: Link,
-    settings: Settings,
-    isNew: boolean,
-  ): Promise<LivePort> {
-    const port = await LivePort.start(this.#ground, openSync(netns, "r"), master, settings, isNew);
-    this.#ports.set(keyOf(port.masterNsid, master.index), port);
+  async #startPort(netns: string, spec: Omit<PortSpec, "masterNetns">): Promise<LivePort> {
+    const port = await LivePort.start(this.#ground, { ...spec, masterNetns: openSync(netns, "r") });
+    this.#ports.set(keyOf(port.masterNsid, port.master.index), port);
     this.#follower.resync();
     return port;
   }
 
-  /** A master that has gone meanwhile leaves things of the port behind. */
-  async #adoptPort(netns: string, pairEnd: Link): Promise<void> {
-    const told = parsePortAlias(pairEnd.alias);
-    if (told === undefined) return;
+  /** The pair tells which namespace its master was in. */
+  async #adoptPort(down: Link): Promise<void> {
+    const told = parsePortAlias(down.alias);
+    const netns = told && down.linkNsid !== undefined && this.#findNetns(down.linkNsid);
+    if (!netns) return;
+    const { port: id, settings } = told;
     const master = findMaster(netns, told.master.ifindex);
     if (master !== undefined) {
-      await this.#startPort(netns, master, told.settings, false);
+      await this.#startPort(netns, { id, master, settings, isNew: false });
       return;
     }
-    deleteLink(this.#ground.socket, pairEnd.index);
-    withNetns(netns, () => removeLeftovers(told.master, this.#ground.stateDir));
+    const moved = findAnywhere(told.master.name, down.mac!, this.#ground.privateNetns);
+    await this.#moveOn(told, openSync(netns, "r"), moved);
   }
 
-  /** A slave whose master has gone goes, too. */
-  async #adoptSlave(netns: string, hostEnd: Link): Promise<void> {
-    const told = parseSlaveAlias(hostEnd.alias);
+  /** A slave whose port has gone goes, too. */
+  async #adoptSlave(host: Link): Promise<void> {
+    const told = parseSlaveAlias(host.alias);
     if (told === undefined) return;
-    const port = this.ports.find((one) => one.master.index === told.masterIfindex);
-    if (port !== undefined) await port.adopt(hostEnd, told.id);
-    else if (findMaster(netns, told.masterIfindex) === undefined)
-      deleteLink(this.#ground.socket, hostEnd.index);
+    const port = this.ports.find(({ id }) => id === told.port);
+    if (port !== undefined) await port.adopt(host, told.id);
+    else if (getLink(this.#ground.socket, downName(told.port)) === undefined)
+      deleteLink(this.#ground.socket, host.index);
+  }
+
+  /** The master is not where it was. `to`: the last that was heard of it. */
+  async #followMaster(port: LivePort, to?: Link): Promise<void> {
+    const { socket, privateNetns } = this.#ground;
+    const { index, name, mac } = port.master;
+    if (getLink(socket, index, { targetNsid: port.masterNsid }) !== undefined) return;
+    if (!this.#ports.delete(keyOf(port.masterNsid, index))) return;
+    const netns = await port.detach();
+    const moved = (to && findMovedTo(netns, to)) ?? findAnywhere(name, mac!, privateNetns);
+    await this.#moveOn(port.identity, netns, moved);
+    for (const host of dumpLinks(socket)) await told(() => this.#adoptSlave(host));
+  }
+
+  /** A port goes on where its master is now, or it ends. `netns` is where the master was; it is closed. */
+  async #moveOn(
+    { port: id, master: former, settings }: PortIdentity,
+    netns: number,
+    moved: Place | undefined,
+  ): Promise<void> {
+    try {
+      withNetns(netns, () => removeLeftovers(former, savedPath(this.#ground, id)));
+      if (moved === undefined) return this.#deleteDevice(downName(id));
+      const { netns: target, master } = moved;
+      withNetns(netns, () => movePair(former.ifindex, target, master.index));
+      return void (await this.#startPort(target, { id, master, settings, isNew: false }));
+    } finally {
+      closeSync(netns);
+    }
+  }
+
+  #deleteDevice(nameOrIndex: string | number): void {
+    const { socket } = this.#ground;
+    const link = getLink(socket, nameOrIndex);
+    if (link !== undefined) deleteLink(socket, link.index);
+  }
+
+  #findNetns(nsid: number): string | undefined {
+    return findNetnsPath(this.#ground.socket, nsid, OWN_NETNS);
   }
 
   #slaveGone(port: LivePort, slave: Slave): void {
@@ -255,34 +308,13 @@ async function told(action: () => Promise<void>): Promise<void> {
   }
 }
 
-const keyOf = (nsid: number, ifindex: number): string => `${nsid}.${ifindex}`;
+/** What a daemon that was killed had not finished making. */
+const isHalfMade = ({ name, alias }: Link): boolean => name !== "lo" && alias === undefined;
 
-const findMaster = (netns: string, nameOrIndex: string | number): Link | undefined =>
-  withNetns(netns, () => inSocket((socket) => getLink(socket, nameOrIndex)));
+const keyOf = (nsid: number, ifindex: number): string => `${nsid}.${ifindex}`;
 
 /** Kernel: dev_validate_mtu(), where an MTU is a signed number. */
 function refuseMtu(mtu: number = MTU_MIN): void {
   if ((mtu | 0) < MTU_MIN) throw new PortError("EINVAL", "mtu less than device minimum");
   if (mtu > MTU_MAX) throw new PortError("EINVAL", "mtu greater than device maximum");
-}
-
-/** Kernel: ipvlan_port_create(), netdev_rx_handler_register(). In the master's namespace. */
-function refuseUnfit(master: Link): void {
-  if ((master.flags & IFF_LOOPBACK) !== 0 || master.type !== ARPHRD_ETHER || master.kind === "vrf")
-    throw new PortError("EINVAL");
-  const taken =
-    PORT_KINDS.includes(master.slaveKind ?? "") ||
-    inSocket(dumpLinks).some(
-      (link) => UPPER_KINDS.includes(link.kind ?? "") && link.link === master.index,
-    );
-  if (taken) throw new PortError("EBUSY");
-}
-
-function inSocket<T>(section: (socket: NetlinkSocket) => T): T {
-  const socket = NetlinkSocket.open();
-  try {
-    return section(socket);
-  } finally {
-    socket.close();
-  }
 }

@@ -18,6 +18,8 @@ export interface SlaveEffects {
   owners(ips: Iterable<Ip>): void;
   /** What the slave takes of group frames; undefined: it is down. */
   groups(id: DeviceId, groups: Groups | undefined): void;
+  /** The slave takes frames of another size; its host end passes none that are larger than its own MTU. */
+  mtu(slave: Slave): void;
 }
 
 const SEEK_TRIES = 3;
@@ -95,8 +97,9 @@ export class SlaveTable {
   }
 
   linkChanged(slave: Slave, link: Link): void {
-    const { up, flags } = slave;
+    const { up, flags, mtu } = slave;
     Object.assign(slave, { name: link.name, mtu: link.mtu, up: link.up, flags: link.flags });
+    if (mtu !== link.mtu) this.#effects.mtu(slave);
     if (up !== link.up) this.#upChanged(slave);
     if (up !== link.up || flags !== link.flags) this.#memberships.changed(slave.id);
   }

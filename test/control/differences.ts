@@ -24,8 +24,6 @@ const SKIPPED: Readonly<Record<string, string>> = {
   "slave-used-by-others": "D11: a slave takes VLANs, bridges, bonds and macvlans",
   "master-ipvtap-first": "D12: no ipvtap",
   monitor: "D8: the kernel's events tell of a veth",
-  "move-master": "a master that leaves for another namespace takes its slaves",
-  "move-master-l3s": "a master that leaves for another namespace takes its slaves",
   "vlan-on-slave": "D11: a slave takes a VLAN",
 };
 

@@ -3,9 +3,10 @@
  * it, and the intake that the port's mode asks for.
  *
  *     private namespace                master's namespace
- *     down<ifindex> ══════ pair ══════ ipvlup<ifindex>   L2: every frame enters again as if the master had received it
+ *     down<port>    ══════ pair ══════ ipvlup<ifindex>   L2: every frame enters again as if the master had received it
  *                                                        L3S: packets to and from the hooks
  */
+import { closeSync, openSync } from "node:fs";
 import type { Mode } from "../../driver/settings.ts";
 import { addVeth, deleteLink, getLink, setLink } from "../../linux/netlink/link.ts";
 import { removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
@@ -33,8 +34,10 @@ export interface MasterSideParts {
   readonly privateSocket: NetlinkSocket;
   readonly masterNetns: number;
   readonly master: { readonly name: string; readonly ifindex: number; readonly mac: Uint8Array };
-  /** Folder for what must be put back. */
-  readonly stateDir: string;
+  /** Name of our end of the pair. */
+  readonly downName: string;
+  /** File for what must be put back. */
+  readonly savedPath: string;
   /** Says whose the pair is: it is born with it, so that it is never nobody's. */
   readonly alias: string;
   /** Addresses of slaves that are up. */
@@ -59,7 +62,10 @@ export class MasterSide {
     this.#master = { socket, name, ifindex };
     this.#netfilter = withNetns(parts.masterNetns, findNftables);
     try {
-      [this.pairIfindex, this.#up] = this.#findPair() ?? this.#makePair();
+      const found = this.#findPair();
+      if (found !== undefined) this.#clearLeftovers();
+      [this.pairIfindex, this.#up] = found ?? this.#makePair();
+      this.#prepareUp();
     } catch (error) {
       this.close();
       throw error;
@@ -128,14 +134,14 @@ export class MasterSide {
   }
 
   #newIntake(mode: Mode): Intake {
-    const { masterNetns, stateDir } = this.#parts;
+    const { masterNetns, savedPath } = this.#parts;
     if (mode === "l3s")
       return new HooksIntake({
         master: this.#master,
         up: this.#up,
         inside: (section) => withNetns(masterNetns, section),
         netfilter: this.#netfilter,
-        savedPath: savedPath(stateDir, this.#master.ifindex),
+        savedPath,
       });
     if (this.#netfilter === undefined) return new RoutesIntake(this.#master);
     return new NftablesIntake(this.#netfilter, this.#master, mode === "l3");
@@ -160,22 +166,17 @@ export class MasterSide {
     }
   }
 
-  /** The pair of a former run, with nothing on it. */
+  /** The pair of a former run, or of the namespace where the master was before, with nothing on it. */
   #findPair(): Pair | undefined {
-    const { privateSocket, master } = this.#parts;
+    const { privateSocket, downName, master } = this.#parts;
     const { socket } = this.#master;
-    const down = getLink(privateSocket, downName(master.ifindex));
+    const down = getLink(privateSocket, downName);
     const up = getLink(socket, upName(master.ifindex));
     if (down === undefined) return undefined;
     if (up === undefined || down.link !== up.index) {
       deleteLink(privateSocket, down.index);
       return undefined;
     }
-    for (const [one, index] of [
-      [privateSocket, down.index],
-      [socket, up.index],
-    ] as const)
-      setLink(one, index, { mac: master.mac, up: true });
     try {
       deleteClsact(socket, up.index);
     } catch (error) {
@@ -184,32 +185,43 @@ export class MasterSide {
     return [down.index, { name: up.name, ifindex: up.index }];
   }
 
+  /** A former run may have been killed between two modes. */
+  #clearLeftovers(): void {
+    const { masterNetns, master, savedPath } = this.#parts;
+    withNetns(masterNetns, () => removeLeftovers(master, savedPath));
+  }
+
   #makePair(): Pair {
-    const { privateSocket, masterNetns, master, alias } = this.#parts;
-    const { socket } = this.#master;
+    const { privateSocket, masterNetns, master, alias, downName } = this.#parts;
     const { mac } = master;
     const name = upName(master.ifindex);
     const down = addVeth(privateSocket, {
-      name: downName(master.ifindex),
+      name: downName,
       mac,
       mtu: PAIR_MTU,
       noarp: true,
       alias,
       peer: { name, mac, mtu: PAIR_MTU, noarp: true, netnsFd: masterNetns },
     });
-    const up = getLink(socket, name)!;
+    return [down.index, { name, ifindex: getLink(this.#master.socket, name)!.index }];
+  }
+
+  /** A device that is new in its namespace has that namespace's defaults. */
+  #prepareUp(): void {
+    const { privateSocket, masterNetns, master } = this.#parts;
+    const { socket } = this.#master;
+    const { name, ifindex } = this.#up;
     withNetns(masterNetns, () => {
       // Where new devices are to have no IPv6, the slaves' packets still pass.
       const disabled = `ipv6/conf/${name}/disable_ipv6`;
       if (findSysctl(disabled) === "1") setSysctl(disabled, 0);
     });
-    setLink(socket, up.index, {
+    setLink(socket, ifindex, {
       addrGenModeNone: true,
       alias: `ipvlan: from the slaves of ${master.name} up into this namespace`,
     });
-    setLink(socket, up.index, { up: true });
-    setLink(privateSocket, down.index, { up: true });
-    return [down.index, { name, ifindex: up.index }];
+    setLink(socket, ifindex, { mac: master.mac, up: true });
+    setLink(privateSocket, this.pairIfindex, { mac: master.mac, up: true });
   }
 }
 
@@ -229,28 +241,38 @@ function findNftables(): NetlinkSocket | undefined {
   return undefined;
 }
 
-/** Removes what a port left in this namespace, all but its pair, after its master has gone unseen. */
+/** Removes what a port left in this namespace, all but its pair. */
 export function removeLeftovers(
-  { name, ifindex }: { name: string; ifindex: number },
-  stateDir: string,
+  { name, ifindex }: { readonly name: string; readonly ifindex: number },
+  savedPath: string,
 ): void {
   const socket = NetlinkSocket.open();
   const netfilter = findNftables();
   const master = { socket, name, ifindex };
   const table = tableName(master);
+  const up = upName(ifindex);
   try {
     blackholeRouting(master).clear();
-    hookRouting(master, upName(ifindex)).clear();
-    restoreSysctls({
-      master,
-      up: { name: upName(ifindex), ifindex: 0 },
-      savedPath: savedPath(stateDir, ifindex),
-    });
+    hookRouting(master, up).clear();
+    restoreSysctls({ master, up: { name: up, ifindex: 0 }, savedPath });
     if (netfilter === undefined) return;
     removeTable(netfilter, table);
     removeHopKeeper(netfilter, table);
   } finally {
     netfilter?.close();
+    socket.close();
+  }
+}
+
+/** From this namespace to the one where the master is now, under a new index perhaps. */
+export function movePair(ifindex: number, netns: string, newIfindex: number): void {
+  const socket = NetlinkSocket.open();
+  const netnsFd = openSync(netns, "r");
+  try {
+    const up = getLink(socket, upName(ifindex));
+    if (up !== undefined) setLink(socket, up.index, { netnsFd, name: upName(newIfindex) });
+  } finally {
+    closeSync(netnsFd);
     socket.close();
   }
 }
@@ -263,10 +285,7 @@ function unlessGone(action: () => void): void {
   }
 }
 
-const downName = (masterIfindex: number): string => `down${masterIfindex}`;
 const upName = (masterIfindex: number): string => `ipvlup${masterIfindex}`;
-const savedPath = (stateDir: string, masterIfindex: number): string =>
-  `${stateDir}/sysctls-${masterIfindex}.json`;
 
 /** Tests run as on a kernel that lacks something: IPVLAN_WITHOUT="nftables tc" in the daemon's environment. */
 const isLeftOut = (what: "nftables" | "tc"): boolean =>

@@ -66,9 +66,9 @@ export class OwnRouting {
   deleteRule(rule: RuleSpec): void {
     unless(["ENOENT"], () => deleteRule(this.#socket, { ...rule, protocol: this.#protocol }));
   }
-  /** A device that is down takes no routes of IPv4, and drops those it has. */
+  /** A device that is down takes no routes of IPv4, and drops those it has; one that leaves is gone before we hear of it. */
   addRoute(route: RouteSpec): void {
-    unless(["EEXIST", "ENETDOWN"], () => addRoute(this.#socket, route));
+    unless(["EEXIST", "ENETDOWN", "ENODEV"], () => addRoute(this.#socket, route));
   }
   deleteRoute(route: RouteSpec): void {
     unless(["ESRCH"], () => deleteRoute(this.#socket, route));
