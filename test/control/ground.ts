@@ -18,6 +18,7 @@ export async function buildGround(): Promise<void> {
   await shell(
     "host",
     `for ns in ${NAMESPACES.join(" ")}; do ${SYSTEM_IP} netns add $ns; done
+     ${SYSTEM_IP} netns attach host $$
      ${SYSTEM_IP} link add eth0 address 02:00:00:00:00:02 type veth peer name w0 address 02:00:00:00:00:01
      ${SYSTEM_IP} link set eth0 up
      ${SYSTEM_IP} link set w0 up`,
@@ -39,7 +40,7 @@ export async function clearGround(): Promise<void> {
       `umount ${runDirectory()}/*/netns 2>/dev/null || true
        rm -rf ${runDirectory()}
        nft flush ruleset
-       for ns in ${NAMESPACES.join(" ")}; do ${SYSTEM_IP} netns del $ns 2>/dev/null || true; done
+       for ns in host ${NAMESPACES.join(" ")}; do ${SYSTEM_IP} netns del $ns 2>/dev/null || true; done
        for name in $(${SYSTEM_IP} -br link | cut -d' ' -f1 | cut -d@ -f1); do
          ${SYSTEM_IP} link del $name 2>/dev/null || true
        done`,
