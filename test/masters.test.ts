@@ -1,6 +1,6 @@
 /** A master that leaves: for another namespace its slaves stay with it, wherever they are; with its namespace they go. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterEach, before, beforeEach, describe, test } from "node:test";
 import { ADDRESS, shell } from "../scripts/lab.ts";
 import { ping } from "../scripts/ping.ts";
@@ -72,6 +72,43 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
         assert.equal(readFileSync("/run/second.log", "utf8"), "");
       });
     });
+
+  test("a namespace that is deleted takes its master's slaves along, and its daemon ends", async () => {
+    await shell(
+      "host",
+      `${SYSTEM_IP} netns add box
+       ${SYSTEM_IP} -n box link add eth0 type veth peer name far
+       ${SYSTEM_IP} netns exec box ip link add link eth0 ipvl0 netns ns0 type ipvlan mode l2`,
+    );
+    assert.match(await ip("ns0", "-br link"), /ipvl0/);
+    await ip("host", "netns del box");
+    await until(
+      () => ip("ns0", "-br link"),
+      (shown) => !/ipvl0/.test(shown),
+    );
+    await until(
+      async () => existsSync("/run/ipvlan") && readdirSync("/run/ipvlan"),
+      (left) => left === false || left.length === 0,
+    );
+  });
+
+  test("so does one where a master went", async () => {
+    await addSlaves("l2", "bridge");
+    await shell("host", `${SYSTEM_IP} netns add brief`);
+    await ip("host", "link add spare type veth peer name other");
+    await shell("host", "ip link add link spare ipvl2 netns ns0 type ipvlan");
+    await ip("host", "link set spare netns brief");
+    await until(ports, (all) =>
+      all.some(({ master, slaves }) => master === "spare" && slaves.length === 1),
+    );
+    await ip("host", "netns del brief");
+    await until(
+      () => ip("ns0", "-br link"),
+      (shown) => !/ipvl2/.test(shown),
+    );
+    assert.equal((await ports()).length, 1);
+    await shell("host", "ipvlan daemon stop --remove");
+  });
 
   test("a slave of the master's name is not taken for it", async () => {
     await addSlaves("l2", "bridge");

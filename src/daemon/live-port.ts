@@ -32,6 +32,7 @@ import {
 } from "./identity.ts";
 import type { Slave } from "./slave.ts";
 import { SlaveTable } from "./slave-table.ts";
+import { Witness } from "./witness.ts";
 
 /** What all ports of a daemon share. */
 export interface Ground {
@@ -70,6 +71,8 @@ export class LivePort {
   master: Link;
   /** The master's namespace, as the private one numbers it. */
   readonly masterNsid: number;
+  /** Who else has the master's namespace. */
+  readonly witness: Witness;
   readonly #ground: Ground;
   readonly #masterNetns: number;
   readonly #side: MasterSide;
@@ -111,6 +114,7 @@ export class LivePort {
     this.port = new Port({ ...settings, mac: macOf(master), shared: true, seed });
     this.#shared = this.port.addresses.buffer;
     this.statistics = new Statistics({ shared: true });
+    this.witness = new Witness(masterNetns);
     this.masterNsid = assignNsid(ground.socket, masterNetns);
     this.#side = new MasterSide({
       privateSocket: ground.socket,

@@ -1,7 +1,7 @@
 /** The daemon of one network namespace: `ipvlan daemon run`. */
 import { chmodSync, rmSync } from "node:fs";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
-import { withNetns } from "../linux/netns.ts";
+import { currentNetns, withNetns } from "../linux/netns.ts";
 import { buildApi } from "./api.ts";
 import {
   becomeTheDaemon,
@@ -11,6 +11,7 @@ import {
   removePlaces,
 } from "./places.ts";
 import { Registry } from "./registry.ts";
+import { Witness, watchHolders } from "./witness.ts";
 
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
 export async function runDaemon(): Promise<boolean> {
@@ -40,7 +41,10 @@ async function serve(registry: Registry, places: Places): Promise<boolean> {
   rmSync(places.socket, { force: true }); // of a daemon that was killed
   await api.listen({ path: places.socket });
   chmodSync(places.socket, 0o600);
+  const own = new Witness(currentNetns());
+  const holders = watchHolders(() => own.isHeld() || stop(true));
   const remove = await stopped;
+  holders.close();
   // The socket answers to the last: when it no longer does, everything has been done.
   await registry.close(remove);
   await api.close();

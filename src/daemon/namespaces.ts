@@ -8,7 +8,7 @@ import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
 import { netnsInode } from "../linux/netns.ts";
 
 /** Folders where tools pin namespaces that they name. */
-const NAMED = ["/run/netns", "/run/docker/netns"];
+export const NAMED: readonly string[] = ["/run/netns", "/run/docker/netns"];
 
 /**
  * `hint`: where it was found last. Undefined for a namespace that neither a name nor a process shows, one that
@@ -40,9 +40,14 @@ export function* namespaces(hint?: string): Generator<[path: string, fd: number]
   }
 }
 
+/** Paths of those that somebody has named. */
+export function* namedNamespaces(): Generator<string> {
+  for (const folder of NAMED) for (const name of list(folder)) yield `${folder}/${name}`;
+}
+
 function* paths(hint: string | undefined): Generator<string> {
   if (hint !== undefined) yield hint;
-  for (const folder of NAMED) for (const name of list(folder)) yield `${folder}/${name}`;
+  yield* namedNamespaces();
   for (const pid of list("/proc")) if (/^\d+$/.test(pid)) yield `/proc/${pid}/ns/net`;
 }
 

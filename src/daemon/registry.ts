@@ -22,6 +22,7 @@ import { type Ground, LivePort, type NewSlave, type PortSpec, savedPath } from "
 import { findAnywhere, findMaster, findMovedTo, type Place, refuseUnfit } from "./masters.ts";
 import { findNetnsPath } from "./namespaces.ts";
 import type { Slave } from "./slave.ts";
+import { watchHolders } from "./witness.ts";
 
 /** Linux: ETH_MIN_MTU, ETH_MAX_MTU. */
 const MTU_MIN = 68;
@@ -53,6 +54,7 @@ export class Registry {
   readonly #ground: Ground;
   readonly #ports: Map<string, LivePort> = new Map();
   readonly #follower: Follower;
+  readonly #holders: { close(): void };
   /** Requests change devices one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -64,6 +66,7 @@ export class Registry {
       masterMoved: (port, to) => this.#later(() => this.#followMaster(port, to)),
       slaveGone: (port, slave) => this.#slaveGone(port, slave),
     });
+    this.#holders = watchHolders(() => this.#removeAbandoned());
   }
 
   get ports(): readonly LivePort[] {
@@ -150,6 +153,7 @@ export class Registry {
   async close(remove: boolean): Promise<void> {
     await this.#inTurn(async () => {
       this.#follower.close();
+      this.#holders.close();
       for (const port of this.ports)
         if (remove) await this.#removePort(port);
         else await port.close(false);
@@ -284,6 +288,12 @@ export class Registry {
   #slaveGone(port: LivePort, slave: Slave): void {
     port.forget(slave);
     this.#later(() => this.#removeIfEmpty(port));
+  }
+
+  /** A namespace that only we still have has ended as far as others are concerned. */
+  #removeAbandoned(): void {
+    for (const port of this.ports)
+      if (!port.witness.isHeld()) this.#later(() => this.#removePort(port));
   }
 
   /** The last slave takes the port. */
