@@ -374,7 +374,9 @@ function int32(value: number): Buffer {
 /** Calls back on the event loop whenever `fd` can be read; `close` ends it. */
 export function watch(fd: number, ready: () => void): { close(): void } {
   // koffi's handle closes itself when it is collected, and swallows what its callback throws.
-  const handle = koffi.node.poll(fd, { readable: true }, () => {
+  const called = (status: unknown) => {
+    // libuv ends a watch when the descriptor has an error, such as a socket that lost messages and goes on.
+    if (Number(status) < 0) handle.start({ readable: true }, called);
     try {
       ready();
     } catch (error) {
@@ -382,7 +384,8 @@ export function watch(fd: number, ready: () => void): { close(): void } {
         throw error;
       });
     }
-  });
+  };
+  const handle = koffi.node.poll(fd, { readable: true }, called);
   watched.add(handle);
   return {
     close() {

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inScratch, needsNamespaces, type Scratch } from "../../../test/scratch-netns.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  inScratch,
+  inScratchAsync,
+  needsNamespaces,
+  type Scratch,
+} from "../../../test/scratch-netns.ts";
+import { watch } from "../sys.ts";
 import { addAddress } from "./address.ts";
 import { RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK } from "./constants.ts";
 import * as link from "./link.ts";
@@ -205,6 +212,24 @@ test(
       eventsOf(events).some(({ payload }) => mtuOf(payload) === 1234),
       true,
     );
+  }),
+);
+
+test(
+  "a listener that lost events is still called back for those to come",
+  { skip },
+  inScratchAsync(async (scratch) => {
+    const { here, socket, h0 } = pair(scratch);
+    const events = scratch.socket(here, { groups: [link.RTNLGRP_LINK], receiveBuffer: 8192 });
+    const seen: ReturnType<NetlinkSocket["receive"]>[] = [];
+    const watched = watch(events.fd, () => seen.push(events.receive()));
+    scratch.later(() => watched.close());
+    for (let i = 0; i < 50; i++) link.setLink(socket, h0.index, { mtu: 1000 + i });
+    for (let tries = 0; tries < 1000 && seen.length === 0; tries++) await sleep(1);
+    assert.deepEqual(seen, ["overrun"]);
+    link.setLink(socket, h0.index, { mtu: 1234 });
+    for (let tries = 0; tries < 1000 && seen.length === 1; tries++) await sleep(1);
+    assert.ok(Array.isArray(seen[1]));
   }),
 );
 
