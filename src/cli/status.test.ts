@@ -46,6 +46,12 @@ test("port show is one line for each port", () => {
   );
 });
 
+test("status tells who has too many addresses", () => {
+  const [first, second] = port.slaves;
+  const shown = formatStatus([{ ...port, slaves: [{ ...first!, refused: 7 }, second!] }]);
+  assert.match(shown, /ipvl0 has too many addresses: 2 are .* 7 times one was refused/);
+});
+
 test("status shows slaves, conflicts and the drops that happened", () => {
   assert.equal(
     formatStatus([port]),

@@ -21,6 +21,9 @@ function formatStatusOf(port: PortInfo): string {
     `    compat ${port.compat}  engine ${port.engine}  consumption ${port.consumption}  way up ${port.wayUp}`,
     "",
     ...indent(formatSlaves(port.slaves)),
+    ...port.slaves.flatMap((slave) =>
+      slave.refused ? ["", ...indent([formatRefused(slave)])] : [],
+    ),
     ...port.conflicts.flatMap((conflict) => ["", ...indent([formatConflict(conflict)])]),
     ...formatDrops(port.drops),
     "",
@@ -41,6 +44,9 @@ function formatSlaves(slaves: readonly LinkInfo[]): string[] {
 
 const formatConflict = ({ address, holder, claimants }: Conflict): string =>
   `conflict: ${address} is held by ${holder}, claimed by ${claimants.join(", ")}`;
+
+const formatRefused = ({ name, refused, addresses }: LinkInfo): string =>
+  `${name} has too many addresses: ${addresses.length} are its own or waited for, ${refused} times one was refused`;
 
 function formatDrops(drops: Readonly<Record<string, number>>): string[] {
   const counted = Object.entries(drops).filter(([, count]) => count > 0);

@@ -341,11 +341,13 @@ export class LivePort {
       this.#shared = addresses.buffer;
       this.#thread.setAddresses(this.#shared as SharedArrayBuffer);
     }
-    for (const ip of ips) {
+    const isOwned = (ip: Ip) => {
       const holder = addresses.holder(ip);
-      if (holder !== NOBODY && this.port.isUp(holder)) this.#side.addAddress(ip);
-      else this.#side.removeAddress(ip);
-    }
+      return holder !== NOBODY && this.port.isUp(holder);
+    };
+    const all = [...ips];
+    this.#side.addAddresses(all.filter(isOwned));
+    this.#side.removeAddresses(all.filter((ip) => !isOwned(ip)));
   }
 
   *#activeAddresses(): Iterable<Ip> {

@@ -3,14 +3,32 @@
  * read again when something else tells of one (an address, IGMP or MLD from the slave), and all of them now and
  * then, for what is joined in silence (`ip maddr add`).
  */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { Slave as DeviceId } from "../driver/decide/machine.ts";
 import { GROUPS_PER_SLAVE_MAX, type Groups } from "../driver/group-table.ts";
 import { parseMac } from "../wire/address.ts";
 
+/**
+ * Bytes that are read of a namespace's memberships, which may be without end: some 8000 of all its devices. A slave's
+ * that are not among them are unknown, and it takes all.
+ */
+const MEMBERSHIPS_MAX = 256 << 10;
+
 /** Of this thread's namespace. man: procfs(5), /proc/net/dev_mcast: index, name, uses, global uses, MAC. */
-export const readGroups = (ifindex: number): Groups =>
-  parseGroups(readFileSync("/proc/thread-self/net/dev_mcast", "utf8"), ifindex);
+export function readGroups(ifindex: number): Groups {
+  const fd = openSync("/proc/thread-self/net/dev_mcast", "r");
+  try {
+    let length = 0;
+    for (let got = -1; got !== 0 && length < MEMBERSHIPS_MAX; length += got)
+      got = readSync(fd, membershipsText, length, MEMBERSHIPS_MAX - length, null);
+    if (length === MEMBERSHIPS_MAX) return "all";
+    return parseGroups(membershipsText.toString("latin1", 0, length), ifindex);
+  } finally {
+    closeSync(fd);
+  }
+}
+/** Read by one caller at a time. */
+const membershipsText = Buffer.alloc(MEMBERSHIPS_MAX);
 
 /** A slave with more groups than a filter holds takes them all. */
 export function parseGroups(text: string, ifindex: number): Groups {

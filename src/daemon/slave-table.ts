@@ -3,6 +3,7 @@
  * on: to the driver's port, and as effects to whoever moves the frames.
  */
 import type { Slave as DeviceId } from "../driver/decide/machine.ts";
+import { PortError } from "../driver/errors.ts";
 import type { Groups } from "../driver/group-table.ts";
 import { sharedLinkLocal } from "../driver/link-local.ts";
 import type { Port } from "../driver/port.ts";
@@ -23,6 +24,8 @@ export interface SlaveEffects {
 }
 
 const SEEK_TRIES = 3;
+/** Addresses of one slave, so that who sets them without end leaves room for the others'. */
+export const ADDRESSES_PER_SLAVE_MAX = 8192;
 
 export class SlaveTable {
   readonly #socket: NetlinkSocket;
@@ -106,7 +109,7 @@ export class SlaveTable {
 
   /** It has arrived in another namespace, which knows nothing of what we set. */
   moved(slave: Slave, noarp: boolean): void {
-    for (const [text, ip] of [...slave.addresses]) this.#release(slave, text, ip);
+    this.#releaseAll(slave, [...slave.addresses]);
     this.#place(slave, undefined, 0);
     this.seek(slave);
     slave.change({ noarp });
@@ -114,18 +117,11 @@ export class SlaveTable {
   }
 
   addressAdded(slave: Slave, address: Address): void {
-    const text = formatPrefixOf(address);
-    if (slave.addresses.has(text)) return; // told again, of a change of its state
-    this.#port.claimAddress(slave.id, address.ip);
-    slave.addresses.set(text, address.ip);
-    if (Buffer.compare(address.ip, sharedLinkLocal(this.#port.mac)) === 0)
-      this.#replaceLinkLocal(slave);
-    this.#effects.owners([address.ip]);
-    this.#memberships.changed(slave.id);
+    this.#addressesAdded(slave, [address]);
   }
 
   addressRemoved(slave: Slave, address: Address): void {
-    this.#release(slave, formatPrefixOf(address), address.ip);
+    this.#releaseAll(slave, [[formatPrefixOf(address), address.ip]]);
     this.#memberships.changed(slave.id);
   }
 
@@ -135,6 +131,18 @@ export class SlaveTable {
 
   close(): void {
     this.#memberships.close();
+  }
+
+  /** False if there is no room for it. */
+  #claim(slave: Slave, ip: Ip): boolean {
+    if (slave.addresses.size >= ADDRESSES_PER_SLAVE_MAX) return false;
+    try {
+      this.#port.claimAddress(slave.id, ip);
+      return true;
+    } catch (error) {
+      if (error instanceof PortError && error.code === "ENOSPC") return false;
+      throw error;
+    }
   }
 
   #upChanged(slave: Slave): void {
@@ -152,15 +160,38 @@ export class SlaveTable {
   #readAddresses(slave: Slave, nsid: number): void {
     const listed = dumpAddresses(this.#socket, { ifindex: slave.ifindex, targetNsid: nsid });
     const texts = new Set(listed.map(formatPrefixOf));
-    for (const [text, ip] of [...slave.addresses])
-      if (!texts.has(text)) this.#release(slave, text, ip);
-    for (const address of listed) this.addressAdded(slave, address);
+    this.#releaseAll(
+      slave,
+      [...slave.addresses].filter(([text]) => !texts.has(text)),
+    );
+    this.#addressesAdded(slave, listed);
   }
 
-  #release(slave: Slave, text: string, ip: Ip): void {
-    if (!slave.addresses.delete(text)) return;
-    this.#port.releaseAddress(slave.id, ip);
-    this.#effects.owners([ip]);
+  #addressesAdded(slave: Slave, addresses: readonly Address[]): void {
+    const added = addresses.filter((address) => this.#add(slave, address)).map(({ ip }) => ip);
+    if (added.length === 0) return;
+    const shared = sharedLinkLocal(this.#port.mac);
+    if (added.some((ip) => Buffer.compare(ip, shared) === 0)) this.#replaceLinkLocal(slave);
+    this.#effects.owners(added);
+    this.#memberships.changed(slave.id);
+  }
+
+  /** False for one that is known, and told again of a change of its state; and for one that there is no room for. */
+  #add(slave: Slave, address: Address): boolean {
+    const text = formatPrefixOf(address);
+    if (slave.addresses.has(text)) return false;
+    if (!this.#claim(slave, address.ip)) {
+      slave.refused++;
+      return false;
+    }
+    slave.addresses.set(text, address.ip);
+    return true;
+  }
+
+  #releaseAll(slave: Slave, addresses: readonly (readonly [text: string, ip: Ip])[]): void {
+    const released = addresses.filter(([text]) => slave.addresses.delete(text)).map(([, ip]) => ip);
+    for (const ip of released) this.#port.releaseAddress(slave.id, ip);
+    this.#effects.owners(released);
   }
 
   #place(slave: Slave, nsid: number | undefined, ifindex: number): void {

@@ -26,6 +26,8 @@ export class Slave {
   up = false;
   /** What its stack has, by text with prefix length. */
   readonly addresses: Map<string, Uint8Array> = new Map();
+  /** How often an address of it was not taken for want of room. */
+  refused = 0;
   readonly #socket: NetlinkSocket;
   #path: string | undefined;
 

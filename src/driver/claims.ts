@@ -9,6 +9,8 @@ import { PortError } from "./errors.ts";
 
 /** Claims of one port that wait. */
 export const CLAIMS_MAX = 65_536;
+/** Of one slave, so that who claims what others have leaves room for the others' claims. */
+export const CLAIMS_PER_SLAVE_MAX = 1024;
 
 export interface Claim {
   readonly ip: Ip;
@@ -17,14 +19,18 @@ export interface Claim {
 
 export class Claims {
   readonly #byIp: Map<string, { ip: Ip; claimants: Slave[] }> = new Map();
+  readonly #counts: Map<Slave, number> = new Map();
   #count = 0;
 
   add(ip: Ip, slave: Slave): void {
-    if (this.#count >= CLAIMS_MAX) throw new PortError("ENOSPC", "Too many conflicting addresses");
+    const ofSlave = this.#counts.get(slave) ?? 0;
+    if (this.#count >= CLAIMS_MAX || ofSlave >= CLAIMS_PER_SLAVE_MAX)
+      throw new PortError("ENOSPC", "Too many conflicting addresses");
     const key = formatIp(ip);
     const claim = this.#byIp.get(key) ?? { ip: ip.slice(), claimants: [] };
     claim.claimants.push(slave);
     this.#byIp.set(key, claim);
+    this.#counts.set(slave, ofSlave + 1);
     this.#count++;
   }
 
@@ -40,6 +46,7 @@ export class Claims {
   /** Takes back all claims of the slave's. */
   withdrawAll(slave: Slave): void {
     for (const { ip } of this.list()) while (this.withdraw(ip, slave));
+    this.#counts.delete(slave);
   }
 
   /** Takes the claim of whoever has waited longest. */
@@ -52,10 +59,11 @@ export class Claims {
     return [...this.#byIp.values()];
   }
 
-  #take(key: string, at: number): Slave | undefined {
+  #take(key: string, at: number): Slave {
     const { claimants } = this.#byIp.get(key)!;
-    const [slave] = claimants.splice(at, 1);
+    const [slave] = claimants.splice(at, 1) as [Slave];
     if (claimants.length === 0) this.#byIp.delete(key);
+    this.#counts.set(slave, this.#counts.get(slave)! - 1);
     this.#count--;
     return slave;
   }

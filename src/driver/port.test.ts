@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ip, mac } from "../../test/topology.ts";
 import { formatIp, ip4ToNumber } from "../wire/address.ts";
-import { CLAIMS_MAX } from "./claims.ts";
+import { CLAIMS_MAX, CLAIMS_PER_SLAVE_MAX } from "./claims.ts";
 import { NOBODY, type Slave } from "./decide/machine.ts";
 import { PortError } from "./errors.ts";
 import {
@@ -210,12 +210,21 @@ test("a slave may have the master's address, and the conflict is reported (D5)",
   assert.equal(port.conflicts().length, 1);
 });
 
-test("claims have a limit", () => {
-  const port = newPortOf(1);
-  for (let i = 0; i <= CLAIMS_MAX; i++) port.claimAddress(1, ip("10.0.0.10"));
-  assert.throws(() => port.claimAddress(1, ip("10.0.0.10")), { code: "ENOSPC" });
-  port.releaseAddress(1, ip("10.0.0.10"));
-  port.claimAddress(1, ip("10.0.0.10"));
+test("claims have a limit, and each slave's have one", () => {
+  const full = CLAIMS_MAX / CLAIMS_PER_SLAVE_MAX;
+  const port = newPortOf(full + 1);
+  const claim = (id: number) => port.claimAddress(id, ip("10.0.0.10"));
+  claim(1);
+  for (let id = 1; id <= full; id++) {
+    for (let i = 0; i < CLAIMS_PER_SLAVE_MAX; i++) claim(id);
+    assert.throws(() => claim(id), { code: "ENOSPC" });
+  }
+  assert.throws(() => claim(full + 1), { code: "ENOSPC" });
+  port.releaseAddress(2, ip("10.0.0.10"));
+  assert.throws(() => claim(1), { code: "ENOSPC" });
+  claim(full + 1);
+  port.removeSlave(3);
+  claim(2);
 });
 
 /** Of the same few slaves and addresses, so that they get in each other's way. */

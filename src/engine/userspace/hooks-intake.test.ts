@@ -24,7 +24,7 @@ const inLab = (body: (lab: HooksLab, intake: HooksIntake) => void, prepare = "tr
 
 function open(lab: HooksLab): HooksIntake {
   const intake = new HooksIntake(lab);
-  for (const address of [SLAVE4, SLAVE6]) intake.add(ip(address));
+  intake.add([SLAVE4, SLAVE6].map(ip));
   return intake;
 }
 

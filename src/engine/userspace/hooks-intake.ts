@@ -97,11 +97,11 @@ export class HooksIntake implements Intake {
     this.refresh();
   }
 
-  add(ip: Uint8Array): void {
-    this.#routing.addRoute(this.#toPair(ip));
+  add(ips: readonly Uint8Array[]): void {
+    for (const ip of ips) this.#routing.addRoute(this.#toPair(ip));
   }
-  remove(ip: Uint8Array): void {
-    this.#routing.deleteRoute(this.#toPair(ip));
+  remove(ips: readonly Uint8Array[]): void {
+    for (const ip of ips) this.#routing.deleteRoute(this.#toPair(ip));
   }
 
   /** The master's routes have changed, or our copies went with its carrier: what slaves send follows its routes. */

@@ -80,7 +80,7 @@ for (const [name, open] of Object.entries(INTAKES))
       inScratch((scratch) => {
         const lab = openLab(scratch);
         const intake = open(lab);
-        for (const address of SLAVES) intake.add(ip(address));
+        intake.add(SLAVES.map(ip));
         assert.deepEqual(answers(lab, SLAVES), []);
         intake.close();
       }),
@@ -92,10 +92,10 @@ for (const [name, open] of Object.entries(INTAKES))
       inScratch((scratch) => {
         const lab = openLab(scratch);
         const intake = open(lab);
-        intake.add(ip("10.9.0.1"));
+        intake.add([ip("10.9.0.1")]);
         assert.deepEqual(answers(lab, ["10.9.0.1"]), []);
         assert.notDeepEqual(answers(lab, ["fd09::1"]), []);
-        intake.remove(ip("10.9.0.1"));
+        intake.remove([ip("10.9.0.1")]);
         assert.notDeepEqual(answers(lab, ["10.9.0.1"]), []);
         intake.close();
       }),
@@ -108,9 +108,9 @@ for (const [name, open] of Object.entries(INTAKES))
         const lab = openLab(scratch);
         const before = lab.snapshot();
         const left = open(lab);
-        for (const address of SLAVES) left.add(ip(address));
+        left.add(SLAVES.map(ip));
         const intake = open(lab);
-        intake.add(ip("10.0.0.10"));
+        intake.add([ip("10.0.0.10")]);
         assert.notDeepEqual(answers(lab, ["fd09::1"]), [], "the killed one's slave is no more");
         intake.close();
         assert.deepEqual(lab.snapshot(), before);
@@ -123,10 +123,10 @@ for (const [name, open] of Object.entries(INTAKES))
       inScratch((scratch) => {
         const lab = openLab(scratch);
         const intake = open(lab);
-        intake.add(ip("10.0.0.10"));
-        intake.add(ip("10.0.0.10"));
+        intake.add([ip("10.0.0.10")]);
+        intake.add([ip("10.0.0.10")]);
         assert.deepEqual(answers(lab, ["10.0.0.10"]), []);
-        intake.remove(ip("fd00::10"));
+        intake.remove([ip("fd00::10")]);
         intake.close();
       }),
     );

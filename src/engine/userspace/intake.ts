@@ -18,9 +18,9 @@ import {
 export interface Intake {
   /** Shown to the user: how frames for slaves are kept from the master's stack. */
   readonly name: string;
-  /** An address that a slave which is up holds. */
-  add(ip: Uint8Array): void;
-  remove(ip: Uint8Array): void;
+  /** Addresses that slaves which are up hold; many at once cost little more than one. */
+  add(ips: readonly Uint8Array[]): void;
+  remove(ips: readonly Uint8Array[]): void;
   /** Leaves the master's namespace as it was found. */
   close(): void;
 }
@@ -45,11 +45,11 @@ export class NftablesIntake implements Intake {
     this.#table = tableName(master);
     nft.installConsumption(socket, { table: this.#table, device: master.name, groups });
   }
-  add(ip: Uint8Array): void {
-    nft.addElements(this.#socket, this.#table, [ip]);
+  add(ips: readonly Uint8Array[]): void {
+    nft.addElements(this.#socket, this.#table, ips);
   }
-  remove(ip: Uint8Array): void {
-    nft.deleteElements(this.#socket, this.#table, [ip]);
+  remove(ips: readonly Uint8Array[]): void {
+    nft.deleteElements(this.#socket, this.#table, ips);
   }
   close(): void {
     nft.removeTable(this.#socket, this.#table);
@@ -81,11 +81,11 @@ export class RoutesIntake implements Intake {
       });
     this.#master = master;
   }
-  add(ip: Uint8Array): void {
-    this.#routing.addRoute(this.#blackhole(ip));
+  add(ips: readonly Uint8Array[]): void {
+    for (const ip of ips) this.#routing.addRoute(this.#blackhole(ip));
   }
-  remove(ip: Uint8Array): void {
-    this.#routing.deleteRoute(this.#blackhole(ip));
+  remove(ips: readonly Uint8Array[]): void {
+    for (const ip of ips) this.#routing.deleteRoute(this.#blackhole(ip));
   }
   close(): void {
     this.#routing.clear();

@@ -90,7 +90,7 @@ export class MasterSide {
     const next = this.#newIntake(mode);
     const replaces = former === undefined || former.name === next.name;
     try {
-      for (const ip of this.#parts.addresses()) next.add(ip);
+      next.add([...this.#parts.addresses()]);
     } catch (error) {
       if (!replaces) next.close();
       throw error;
@@ -100,11 +100,11 @@ export class MasterSide {
     this.#setRedirect(mode === "l2");
   }
 
-  addAddress(ip: Uint8Array): void {
-    this.#intake?.add(ip);
+  addAddresses(ips: readonly Uint8Array[]): void {
+    this.#intake?.add(ips);
   }
-  removeAddress(ip: Uint8Array): void {
-    this.#intake?.remove(ip);
+  removeAddresses(ips: readonly Uint8Array[]): void {
+    this.#intake?.remove(ips);
   }
   /** The routes of the master's namespace have changed. */
   routesChanged(): void {
