@@ -82,17 +82,17 @@ const BODIES: readonly (readonly ["POST" | "PATCH", string, unknown, string])[] 
   ["POST", "/v1/nothing", {}, "EOPNOTSUPP"],
 ];
 
-/** Lines of somebody who is not root, beside a port that runs. */
-const NOT_ALLOWED = [
+/** Lines that change something, beside a port that runs. */
+const CHANGES = [
   "ip link add link eth0 name i9 type ipvlan mode l2",
   "ip link set i0 type ipvlan mode l3",
   "ip link del i0",
   "ipvlan port set eth0 compat kernel",
-  "ipvlan port show",
-  "ipvlan status",
   "ipvlan daemon stop --remove",
-  "ipvlan daemon run",
 ];
+const NOT_FOR_NOBODY = [...CHANGES, "ipvlan port show", "ipvlan status", "ipvlan daemon run"];
+/** Root, but not of the user namespace that owns the network namespace. */
+const AS_OTHER_ROOT = "unshare --user --map-root-user";
 const AS_NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups";
 
 await inSandbox(import.meta.url, { needs: ["nft", "setpriv"] }, () => {
@@ -138,7 +138,11 @@ await inSandbox(import.meta.url, { needs: ["nft", "setpriv"] }, () => {
       await isRefused("ip link add link eth0 name i1 netns ns0 type ipvlan vepa", EXISTS);
     });
     test("who is not root is refused everything", { skip: noNobody() }, async () => {
-      for (const line of NOT_ALLOWED) await isRefused(`${AS_NOBODY} ${line}`, NOT_PERMITTED);
+      for (const line of NOT_FOR_NOBODY) await isRefused(`${AS_NOBODY} ${line}`, NOT_PERMITTED);
+    });
+    test("root of a user namespace inside may look, and change nothing", async () => {
+      for (const line of CHANGES) await isRefused(`${AS_OTHER_ROOT} ${line}`, NOT_PERMITTED);
+      assert.equal((await type("host", `${AS_OTHER_ROOT} ipvlan status`)).status, 0);
     });
     for (const [method, path, body, code] of BODIES)
       test(`${method} ${path} ${JSON.stringify(body)}: ${code}`, async () => {

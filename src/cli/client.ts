@@ -82,8 +82,8 @@ export class Client {
     await this.#ask("PATCH", "/v1/ports", { netns, master, compat });
   }
 
-  stop(netns: string, remove: boolean): Promise<void> {
-    return this.#ask("POST", "/v1/stop", { netns, remove });
+  stop(remove: boolean): Promise<void> {
+    return this.#ask("POST", "/v1/stop", { remove });
   }
 
   #ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {

@@ -41,7 +41,7 @@ const STOP_POLL_MS = 10;
 /** Returns when the daemon is gone. */
 export async function stopDaemon({ remove }: DaemonStop, call: Call): Promise<number> {
   const client = clientOf(call.netns);
-  await getAnswer(client.stop(call.netns, remove));
+  await getAnswer(about("the daemon", client.stop(remove)));
   const deadline = Date.now() + STOP_TIMEOUT_MS;
   const answers = (): Promise<boolean> =>
     client.ports(call.netns).then(

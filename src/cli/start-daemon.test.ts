@@ -35,7 +35,7 @@ test("two commands that start a daemon at once use the same one", async (t) => {
   ]);
   for (const client of clients) assert.deepEqual(await client.ports(netns), []);
   assert.match(readFileSync(join(directory, "daemon.log"), "utf8"), /^started \d+\n$/);
-  await clients[0]?.stop(netns, false);
+  await clients[0]?.stop(false);
 });
 
 test("a daemon that does not start is reported with the last line of its log", async (t) => {

@@ -21,6 +21,7 @@ import {
 } from "../linux/netlink/link.ts";
 import { assignNsid } from "../linux/netlink/nsid.ts";
 import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
+import { fdPath } from "../linux/netns.ts";
 import type { Ip, Mac } from "../wire/address.ts";
 import {
   downName,
@@ -141,6 +142,9 @@ export class LivePort {
   }
   get wayUpName(): string {
     return this.#side.wayUpName;
+  }
+  get masterNetnsPath(): string {
+    return fdPath(this.#masterNetns);
   }
   /** Whether the slaves' devices do without ARP. */
   get noarp(): boolean {

@@ -37,7 +37,7 @@ export async function runDaemon(): Promise<boolean> {
 async function serve(registry: Registry, places: Places): Promise<boolean> {
   await registry.adopt();
   const { promise: stopped, stop } = stopSignal();
-  const api = buildApi(registry, stop);
+  const api = buildApi({ registry, stop });
   rmSync(places.socket, { force: true }); // of a daemon that was killed
   await api.listen({ path: places.socket });
   chmodSync(places.socket, 0o600);

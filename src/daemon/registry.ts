@@ -28,7 +28,7 @@ import { watchHolders } from "./witness.ts";
 const MTU_MIN = 68;
 const MTU_MAX = 65535;
 /** The namespace this daemon serves, where masters mostly are. */
-const OWN_NETNS = `/proc/${process.pid}/ns/net`;
+export const OWN_NETNS: string = `/proc/${process.pid}/ns/net`;
 
 const DEFAULTS: Settings = { mode: "l3", flag: "bridge", compat: "howto" };
 
@@ -44,6 +44,9 @@ export interface SlaveRequest extends NewSlave, Said {
   readonly target?: string | undefined;
   readonly master: string;
 }
+
+/** Whether who asks administers a network namespace, given as a path that opens to it. */
+export type Rights = (netns: string) => boolean;
 
 export interface Touched extends Found {
   /** Other slaves whose mode or flag changed with it. */
@@ -89,12 +92,13 @@ export class Registry {
     });
   }
 
-  addSlave(request: SlaveRequest): Promise<Touched> {
+  addSlave(request: SlaveRequest, may: Rights): Promise<Touched> {
     return this.#inTurn(async () => {
+      demand(may(request.netns) && may(request.target ?? request.netns));
       refuseMtu(request.mtu);
       const target = openSync(request.target ?? request.netns, "r");
       try {
-        const [port, isNew] = await this.#portFor(request);
+        const [port, isNew] = await this.#portFor(request, may);
         return await this.#addTo(port, request, target).catch(async (error) => {
           if (isNew) await this.#removePort(port);
           throw error;
@@ -105,26 +109,34 @@ export class Registry {
     });
   }
 
-  setSlave(netns: string, name: string, said: Said): Promise<Touched> {
+  setSlave(netns: string, name: string, said: Said, may: Rights): Promise<Touched> {
     return this.#inTurn(async () => {
       const { port, slave } = this.#get(netns, name);
+      demand(may(port.masterNetnsPath));
       const touched = port.configure(said);
       return { port, slave, touched: touched.filter((one) => one !== slave) };
     });
   }
 
-  removeSlave(netns: string, name: string): Promise<void> {
+  removeSlave(netns: string, name: string, may: Rights): Promise<void> {
     return this.#inTurn(async () => {
       const { port, slave } = this.#get(netns, name);
+      demand(may(netns) || may(port.masterNetnsPath));
       port.removeSlave(slave.id);
       await this.#removeIfEmpty(port);
     });
   }
 
-  setCompat(netns: string, master: string, compat: Settings["compat"]): Promise<LivePort> {
+  setCompat(
+    netns: string,
+    master: string,
+    compat: Settings["compat"],
+    may: Rights,
+  ): Promise<LivePort> {
     return this.#inTurn(async () => {
       const port = this.#findPort(netns, findMaster(netns, master)?.index ?? 0);
       if (port === undefined) throw new PortError("ENODEV");
+      demand(may(port.masterNetnsPath));
       port.setCompat(compat);
       return port;
     });
@@ -189,9 +201,12 @@ export class Registry {
   }
 
   /** The port of the named master, made if there is none; and whether it was made. */
-  async #portFor(request: SlaveRequest): Promise<[LivePort, boolean]> {
+  async #portFor(request: SlaveRequest, may: Rights): Promise<[LivePort, boolean]> {
     const below = this.find(request.netns, request.master);
-    if (below !== undefined) return [below.port, false]; // a slave named as master means that slave's master
+    if (below !== undefined) {
+      demand(may(below.port.masterNetnsPath));
+      return [below.port, false]; // a slave named as master means that slave's master
+    }
     const master = findMaster(request.netns, request.master);
     if (master === undefined) throw new PortError("ENODEV");
     const port = this.#findPort(request.netns, master.index);
@@ -307,6 +322,10 @@ export class Registry {
     for (const { id } of port.slaves.all()) port.removeSlave(id);
     await port.close(true);
   }
+}
+
+function demand(isAllowed: boolean): void {
+  if (!isAllowed) throw new PortError("EPERM");
 }
 
 /** Carries out what nobody waits for; a failure is told in the log, and the rest goes on. */

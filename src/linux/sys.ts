@@ -18,6 +18,7 @@ const libc = {
   eventfd: c.func("eventfd", "int", ["uint", "int"]),
   flock: c.func("flock", "int", ["int", "int"]),
   getsockopt: c.func("getsockopt", "int", ["int", "int", "int", "void *", "void *"]),
+  ioctl: c.func("ioctl", "int", ["int", "ulong", "void *"]),
   if_nametoindex: c.func("if_nametoindex", "uint", ["str"]),
   mmap: c.func("mmap", "uintptr_t", ["uintptr_t", "size_t", "int", "int", "int", "int64"]),
   mount: c.func("mount", "int", ["str", "str", "str", "ulong", "void *"]),
@@ -55,6 +56,9 @@ export const CLONE_NEWNET = 0x40000000;
 export const EPOLLIN = 1;
 
 const O_CLOEXEC = 0o2000000;
+/** A place in the file system, without opening what is there. man: open(2). */
+export const O_PATH = 0o10000000;
+export const EINVAL = 22;
 const MS_BIND = 0x1000;
 const MNT_DETACH = 2;
 
@@ -193,6 +197,14 @@ export function getsockopt(fd: number, level: number, option: number, size: numb
   ok(libc.getsockopt(fd, level, option, bytes, int32(size)), "getsockopt");
   return bytes;
 }
+
+/** What the request returns: for some a descriptor. */
+export const ioctl = (
+  fd: number,
+  request: number,
+  into: Uint8Array | null,
+  doing: string,
+): number => ok(libc.ioctl(fd, request, into), doing);
 
 /** Bytes sent, or -1. */
 export const send = (fd: number, bytes: Uint8Array): number =>

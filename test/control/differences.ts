@@ -10,8 +10,6 @@ const ADDRESSES =
 
 /** Why a case is not replayed at all. */
 const SKIPPED: Readonly<Record<string, string>> = {
-  "change-mode-from-userns":
-    "the recording's user namespace is not built here; refusals.test.ts asks as nobody",
   "delete-master-ns": "our daemon lives in the master's namespace and keeps it alive",
   "duplicate-ipv4": ADDRESSES,
   "duplicate-ipv4-down": ADDRESSES,

@@ -6,6 +6,7 @@
  * And what must be as before when something was refused: devices everywhere, rules, ports.
  */
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { netnsOf, shell, spawnAt } from "../../scripts/lab.ts";
@@ -30,11 +31,13 @@ export async function clearGround(): Promise<void> {
   try {
     for (const directory of daemonDirectories()) {
       assert.doesNotMatch(readFileSync(`${directory}/daemon.log`, "utf8"), /Error/);
-      await clientIn(directory).stop(netnsOf("host"), true);
+      await clientIn(directory).stop(true);
     }
     assert.ok(await becomes(() => daemonDirectories().length === 0), "a daemon leaves its folder");
     assert.equal(await shell("host", "nft list ruleset"), "", "a daemon leaves rules");
   } finally {
+    holder?.kill("SIGKILL");
+    holder = undefined;
     await shell(
       "host",
       `umount ${runDirectory()}/*/netns 2>/dev/null || true
@@ -63,8 +66,12 @@ export interface Answer {
 }
 
 /** Runs a command line, of words without blanks, in a namespace. */
-export function type(ns: string, line: string): Promise<Answer> {
-  const child = spawnAt(ns, line.split(" "));
+export async function type(ns: string, line: string): Promise<Answer> {
+  const words = line.split(" ");
+  const child =
+    ns === USER_NAMESPACE
+      ? spawnAt("host", [...(await intoUserNamespace()), ...words])
+      : spawnAt(ns, words);
   const said = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const)
     child[stream].setEncoding("utf8").on("data", (text: string) => {
@@ -87,6 +94,22 @@ export async function takeStock(): Promise<string> {
      done`,
   );
   return stock.replace(/^1: lo:.*\n(^ .*\n)*/gm, ""); // a daemon's private namespace may be new, but empty
+}
+
+/** What the recording calls a network namespace that a user namespace of its own owns. */
+const USER_NAMESPACE = "the user namespace's own";
+const HOLDER = ["unshare", "--user", "--net", "--map-root-user", "sleep", "infinity"];
+let holder: ChildProcess | undefined;
+
+/** The words that lead there. It is made when it is first entered, and given the slave i0. */
+async function intoUserNamespace(): Promise<string[]> {
+  if (holder === undefined) {
+    holder = spawnAt("host", HOLDER);
+    const { pid } = holder;
+    assert.ok(await becomes(() => readFileSync(`/proc/${pid}/comm`, "utf8") === "sleep\n"));
+    await shell("host", `ip link set i0 netns ${pid}`);
+  }
+  return ["nsenter", `--target=${holder.pid}`, "--user", "--net"];
 }
 
 const PATIENCE_MS = 3000;
