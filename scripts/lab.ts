@@ -117,7 +117,7 @@ export async function waitForAddresses(ends: readonly End[]): Promise<void> {
 /** A random delay of up to a second, then a probe of one. RFC 4862 §5.4. */
 const DAD_MS = 4000;
 
-function linkCommand(): void {
+export function linkCommand(): void {
   makeExecutable(COMMAND);
   mkdirSync(BIN, { recursive: true });
   symlinkSync(COMMAND, `${BIN}/ip`);

@@ -1,0 +1,67 @@
+/** Figures of the daemon and the command beside the frame path: memory, changes under traffic, time to answer. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { shell, spawnAt } from "../scripts/lab.ts";
+import { type Ground, netnsOf, SYSTEM_IP } from "./grounds.ts";
+
+const run = promisify(execFile);
+
+/** Megabytes that the daemon keeps in memory, besides the rings. */
+export function memory({ daemon }: Ground): number {
+  let [kilobytes, isRing] = [0, false];
+  for (const line of readFileSync(`/proc/${daemon!.pid}/smaps`, "utf8").split("\n")) {
+    if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) isRing = line.includes("socket:");
+    else if (line.startsWith("Rss:") && !isRing) kilobytes += Number(/\d+/.exec(line)![0]);
+  }
+  return kilobytes / 1024;
+}
+
+const CHANGES_PER_S = 1000;
+const TICK_MS = 20;
+
+/** The figure while addresses of a slave come and go, a thousand a second. */
+export async function underChanges(
+  ground: Ground,
+  measure: () => Promise<number>,
+): Promise<number> {
+  const ip = spawnAt(netnsOf(ground, "crowd"), [SYSTEM_IP, "-batch", "-"]);
+  let changes = 0;
+  let due = performance.now();
+  const timer = setInterval(() => {
+    for (; due < performance.now(); due += 1000 / CHANGES_PER_S) ip.stdin.write(change(changes++));
+  }, TICK_MS);
+  try {
+    return await measure();
+  } finally {
+    clearInterval(timer);
+    ip.stdin.end();
+    await new Promise((resolve) => ip.once("exit", resolve));
+    await sleep(TICK_MS);
+  }
+}
+
+/** An address that was not there before, and half a thousand changes later its end. */
+function change(n: number): string {
+  const address = (of: number): string => `10.1.${(of >> 8) & 255}.${of & 255}/32 dev e1`;
+  const [pair, isEnd] = [n >> 1, n % 2 === 1];
+  return isEnd ? `addr del ${address(pair)}\n` : `addr add ${address(pair)}\n`;
+}
+
+/** Milliseconds until `link show` of our command has told of the slaves. */
+export const showOurs = (ground: Ground): Promise<number> =>
+  timed(() => shell(netnsOf(ground, "host"), "ipvlan link show"));
+
+/** Milliseconds of the system's, and of a Node that does nothing: what no program in Node is below. */
+export const showTheSystems = (ground: Ground): Promise<number> =>
+  timed(async () => {
+    await shell(netnsOf(ground, "host"), `${SYSTEM_IP} link show`);
+    await run(process.execPath, ["-e", "0"]);
+  });
+
+async function timed(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await action();
+  return performance.now() - start;
+}
