@@ -34,10 +34,17 @@ test("a slave is told again from its alias", () => {
 
 test("a port is told again from its alias, whatever its master is called", () => {
   fc.assert(
-    fc.property(anyPort, anyName, anyIndex, anySettings, (port, name, ifindex, settings) => {
-      const identity = { port, master: { name, ifindex }, settings };
-      assert.deepEqual(parsePortAlias(portAlias(identity)), identity);
-    }),
+    fc.property(
+      anyPort,
+      anyName,
+      anyIndex,
+      anySettings,
+      fc.boolean(),
+      (port, name, ifindex, settings, isChanging) => {
+        const identity = { port, master: { name, ifindex }, settings, isChanging };
+        assert.deepEqual(parsePortAlias(portAlias(identity)), identity);
+      },
+    ),
   );
 });
 
@@ -62,6 +69,7 @@ test("what others wrote into a device makes it none of ours", () => {
     "my ipvlan slave 1 of 2",
     "ipvlan port eth0 2 l2 bridge howto",
     "ipvlan port 1 eth0 2 l2 bridge",
+    "ipvlan port 1 eth0 2 l2 bridge howto changed",
     "ipvlan port 1 eth0 two l2 bridge howto",
     "ipvlan port 1 eth0 2 l4 bridge howto",
     "ipvlan port 1 eth0 2 l2 trunk howto",

@@ -29,6 +29,8 @@ export interface PortIdentity {
   readonly port: PortId;
   readonly master: MasterId;
   readonly settings: Settings;
+  /** Not all slaves' devices are as these settings want them. */
+  readonly isChanging: boolean;
 }
 
 export const hostName = ({ port, id }: SlaveIdentity): string => `s${port}.${id}`;
@@ -38,9 +40,10 @@ export const downName = (port: PortId): string => `down${port}`;
 
 export const slaveAlias = ({ id, port }: SlaveIdentity): string => `ipvlan slave ${id} of ${port}`;
 
-export function portAlias({ port, master, settings }: PortIdentity): string {
+export function portAlias({ port, master, settings, isChanging }: PortIdentity): string {
   const { mode, flag, compat } = settings;
-  return `ipvlan port ${port} ${master.name} ${master.ifindex} ${mode} ${flag} ${compat}`;
+  const words = ["ipvlan port", port, master.name, master.ifindex, mode, flag, compat];
+  return [...words, ...(isChanging ? ["changing"] : [])].join(" ");
 }
 
 /** Undefined for a device that is no host end of ours. */
@@ -51,11 +54,12 @@ export function parseSlaveAlias(alias: string | undefined): SlaveIdentity | unde
 
 /** Undefined for a device that is not the end of a port's pair. */
 export function parsePortAlias(alias: string | undefined): PortIdentity | undefined {
-  const told = /^ipvlan port (\d+) (\S+) (\d+) (\S+) (\S+) (\S+)$/.exec(alias ?? "");
+  const told = /^ipvlan port (\d+) (\S+) (\d+) (\S+) (\S+) (\S+)( changing)?$/.exec(alias ?? "");
   if (told === null) return undefined;
   const [, port, name, ifindex, mode, flag, compat] = told as unknown as string[];
   const known = Object.hasOwn(modes, mode!) && Object.hasOwn(flags, flag!);
   if (!known || !Object.hasOwn(compats, compat!)) return undefined;
   const settings = { mode, flag, compat } as unknown as Settings;
-  return { port: Number(port), master: { name: name!, ifindex: Number(ifindex) }, settings };
+  const master = { name: name!, ifindex: Number(ifindex) };
+  return { port: Number(port), master, settings, isChanging: told[7] !== undefined };
 }

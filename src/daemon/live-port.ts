@@ -51,6 +51,8 @@ export interface PortSpec {
   readonly master: Link;
   readonly settings: Settings;
   readonly isNew: boolean;
+  /** A former run was killed while it gave the slaves these settings. */
+  readonly isChanging?: boolean;
 }
 
 /** Where what L3S changed in the master's namespace is kept until it is put back. */
@@ -78,6 +80,7 @@ export class LivePort {
   readonly #masterNetns: number;
   readonly #side: MasterSide;
   #thread!: DataPathThread;
+  #isChanging: boolean;
   /** Memory of the address table that the thread reads. */
   #shared: ArrayBufferLike;
 
@@ -106,9 +109,11 @@ export class LivePort {
     }
   }
 
-  private constructor(ground: Ground, { id, masterNetns, master, settings }: PortSpec) {
+  private constructor(ground: Ground, spec: PortSpec) {
+    const { id, masterNetns, master, settings, isChanging = false } = spec;
     this.#ground = ground;
     this.id = id;
+    this.#isChanging = isChanging;
     this.#masterNetns = masterNetns;
     this.master = master;
     const seed = randomInt(2 ** 32); // nobody may choose addresses that collide
@@ -135,7 +140,8 @@ export class LivePort {
 
   get identity(): PortIdentity {
     const { name, index: ifindex } = this.master;
-    return { port: this.id, master: { name, ifindex }, settings: this.port.settings };
+    const { settings } = this.port;
+    return { port: this.id, master: { name, ifindex }, settings, isChanging: this.#isChanging };
   }
   get intakeName(): string {
     return this.#side.intakeName;
@@ -192,6 +198,7 @@ export class LivePort {
     }
     this.#setHostEnd(slave, { up: carries(this.master) });
     this.slaves.seek(slave);
+    if (this.#isChanging) slave.change({ noarp: this.noarp });
     return slave;
   }
 
@@ -224,9 +231,19 @@ export class LivePort {
     }
     this.#thread.configure(this.#packed);
     this.#thread.setWayUp(this.#side.redirects);
-    if (change.noarp) for (const slave of this.slaves.all()) slave.change({ noarp: this.noarp });
-    this.#writeAlias();
+    if (change.noarp) {
+      this.#isChanging = true;
+      this.#writeAlias();
+      for (const slave of this.slaves.all()) slave.change({ noarp: this.noarp });
+    }
+    this.changed();
     return this.slaves.all();
+  }
+
+  /** Every slave is as the settings want it. */
+  changed(): void {
+    this.#isChanging = false;
+    this.#writeAlias();
   }
 
   setCompat(compat: Settings["compat"]): void {

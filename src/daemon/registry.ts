@@ -88,7 +88,9 @@ export class Registry {
       for (const link of links) if (isHalfMade(link)) this.#deleteDevice(link.index);
       for (const link of links) await told(() => this.#adoptPort(link));
       for (const link of links) await told(() => this.#adoptSlave(link));
-      for (const port of this.ports) if (port.slaves.size === 0) await this.#removePort(port);
+      for (const port of this.ports)
+        if (port.slaves.size === 0) await this.#removePort(port);
+        else port.changed();
     });
   }
 
@@ -241,10 +243,10 @@ export class Registry {
     const told = parsePortAlias(down.alias);
     const netns = told && down.linkNsid !== undefined && this.#findNetns(down.linkNsid);
     if (!netns) return;
-    const { port: id, settings } = told;
+    const { port: id, settings, isChanging } = told;
     const master = findMaster(netns, told.master.ifindex);
     if (master !== undefined) {
-      await this.#startPort(netns, { id, master, settings, isNew: false });
+      await this.#startPort(netns, { id, master, settings, isChanging, isNew: false });
       return;
     }
     const moved = findAnywhere(told.master.name, down.mac!, this.#ground.privateNetns);
