@@ -17,8 +17,12 @@ const OUTSIDE = "IPVLAN_SANDBOX_OUTSIDE";
 const NAMESPACES = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 /** For who is not root: root of a user namespace. */
 const USER_NAMESPACE = ["--user", "--map-root-user"];
-/** Ctrl-C is the program's to answer: the shell has a trap only so that it is not ended before. */
-const FIRST_PROCESS = 'trap : INT; mount -t tmpfs tmpfs /run && ip link set lo up && "$@"; exit $?';
+/**
+ * Ctrl-C is the program's to answer: the shell has a trap only so that it is not ended before. /sys shows the network
+ * of the namespace it was mounted in; where it may not be mounted anew, it shows the outside's.
+ */
+const FIRST_PROCESS =
+  'trap : INT; mount -t sysfs sysfs /sys 2>/dev/null; mount -t tmpfs tmpfs /run && ip link set lo up && "$@"; exit $?';
 
 /** Descriptor of the outside's /proc in the sandbox. */
 const PROC_OUTSIDE = 3;

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterEach, before, beforeEach, describe, test } from "node:test";
 import { ADDRESS, shell } from "../scripts/lab.ts";
 import { ping } from "../scripts/ping.ts";
+import type { PortInfo } from "../src/daemon/control.ts";
 import { daemonPid, ports, until } from "./daemon.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { addSlaves, buildLab, SYSTEM_IP } from "./slaves.ts";
@@ -91,6 +92,31 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
       (left) => left === false || left.length === 0,
     );
   });
+
+  for (const [how, line] of [
+    ["inside a namespace", "netns exec box ip link"],
+    ["for a namespace", "-n box link"],
+  ])
+    test(`a daemon that a command started ${how} may be killed: the slaves stay for the next one`, async () => {
+      await shell(
+        "host",
+        `${SYSTEM_IP} netns add box; ${SYSTEM_IP} -n box link add eth0 type veth peer name far`,
+      );
+      await shell("host", `ip ${line} add link eth0 ipvl0 netns ns0 type ipvlan mode l2`);
+      process.kill(daemonPid(), "SIGKILL");
+      assert.match(await ip("ns0", "-br link"), /ipvl0/);
+      await shell("host", "ipvlan -n box daemon run >/dev/null 2>/run/second.log &");
+      const [port] = await until(
+        async () =>
+          JSON.parse(await shell("host", "ipvlan -n box port show -j 2>/dev/null")) as PortInfo[],
+        (all) => all.length > 0,
+      );
+      assert.deepEqual(
+        port?.slaves.map(({ name }) => name),
+        ["ipvl0"],
+      );
+      await shell("host", `ipvlan -n box daemon stop --remove; ${SYSTEM_IP} netns del box`);
+    });
 
   test("so does one where a master went", async () => {
     await addSlaves("l2", "bridge");

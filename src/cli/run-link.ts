@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import type { LinkChanged } from "../daemon/control.ts";
 import { about, type Call, namespaceWords, passLineOn, Refusal } from "./call.ts";
 import { type Client, daemonDirectory } from "./client.ts";
+import { daemonWords } from "./daemon-words.ts";
 import { noSuchDevice, notPermitted, refused, wrongArgument } from "./errors.ts";
 import type { LinkAdd } from "./link-add.ts";
 import type { LinkDelete, LinkSet, LinkSetAddress } from "./link-set.ts";
@@ -67,12 +68,6 @@ async function checkDevice(name: string, call: Call): Promise<void> {
   const words = [...namespaceWords(call), "link", "show", "dev", name];
   const { status } = await capture(getSystemIp(call.self), words, "ignore");
   if (status !== 0) throw noSuchDevice(name);
-}
-
-function daemonWords({ options, self }: Call): string[] {
-  const words = [process.execPath, self, "daemon", "run"];
-  if (options.netns === undefined) return words;
-  return [getSystemIp(self), "netns", "exec", options.netns, ...words];
 }
 
 export async function setLink(request: LinkSet, call: Call): Promise<number> {

@@ -2,10 +2,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { about, type Call } from "./call.ts";
 import { clientOf, NoDaemonError, withDaemon } from "./client.ts";
+import { daemonWords } from "./daemon-words.ts";
 import { notPermitted, STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
 import type { DaemonStop, PortSet, PortShow } from "./port.ts";
 import { demandPrivilege } from "./privilege.ts";
 import { formatPorts, formatStatus } from "./status.ts";
+import { passOn } from "./system-ip.ts";
 
 const NO_DAEMON = "ipvlan: no daemon runs for this network namespace";
 
@@ -28,7 +30,11 @@ export async function setPort({ master, compat }: PortSet, call: Call): Promise<
 }
 
 /** The daemon and what it needs are loaded only when it is to run. */
-export async function runDaemon(): Promise<number> {
+export async function runDaemon(call: Call): Promise<number> {
+  if (call.options.netns !== undefined) {
+    const [program = "", ...words] = daemonWords(call);
+    return passOn(program, words);
+  }
   demandPrivilege();
   const { runDaemon } = await import("../daemon/main.ts");
   if (await runDaemon()) return 0;

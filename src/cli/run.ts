@@ -68,7 +68,7 @@ function answer(request: Request, call: Call): Promise<number> {
     case "port set":
       return setPort(request, call);
     case "daemon run":
-      return runDaemon();
+      return runDaemon(call);
     case "daemon stop":
       return stopDaemon(request, call);
   }
