@@ -3,8 +3,8 @@
  * outside of them. Talks to the daemon itself, since a command per slave would take most of a test's time.
  *
  *     eth0 --- ipvl0 (ns0) 10.0.0.10, --- ipvl1 (ns1) 10.0.0.11     by `addSlaves`, before
- *           |- c1 (c1) 10.0.16.1 fd00::1:1
- *           `- c2 (c2) 10.0.16.2 fd00::1:2  ...
+ *           |- c1 (c1) 10.0.0.21 fd00::1:1
+ *           `- c2 (c2) 10.0.0.22 fd00::1:2  ...
  */
 import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,10 +18,10 @@ import { SYSTEM_IP } from "./slaves.ts";
 /** The sandbox's: its first process stays in it, while ours enters others. */
 const netns = "/proc/1/ns/net";
 
-/** Names of the n-th slave's namespace and device, from 1. */
+/** Of the n-th slave's namespace and device, from 1 to 230. */
 export const nameOf = (n: number): string => `c${n}`;
 export const addressOf = (n: number): { v4: string; v6: string } => ({
-  v4: `10.0.${16 + (n >> 8)}.${n & 0xff}`,
+  v4: `10.0.0.${20 + n}`,
   v6: `fd00::1:${n.toString(16)}`,
 });
 
@@ -39,7 +39,7 @@ export async function gather(from: number, to: number): Promise<void> {
     await batch(nameOf(n), [
       "link set lo up",
       `link set ${nameOf(n)} up`,
-      `addr add ${v4}/16 dev ${nameOf(n)}`,
+      `addr add ${v4}/24 dev ${nameOf(n)}`,
       `addr add ${v6}/64 dev ${nameOf(n)} nodad`,
     ]);
   }

@@ -15,14 +15,18 @@ export class Tap {
 
   /**
    * `netns` as `withNetns` takes it. `joins`: the device is told to receive all groups, which slaves' devices tell on;
-   * otherwise it hears of groups what arrives anyway.
+   * otherwise it hears of groups what arrives anyway. `hears`: it does not only send.
    */
-  constructor(netns: string, device: string, { joins = true }: { joins?: boolean } = {}) {
+  constructor(
+    netns: string,
+    device: string,
+    { joins = true, hears = true }: { joins?: boolean; hears?: boolean } = {},
+  ) {
     this.#fd = withNetns(netns, () => {
       const index = sys.ifIndex(device);
       const fd = openPacketSocket({ vnet: false });
-      if (joins) receiveAllGroups(fd, index);
-      sys.bind(fd, packetAddress(index, ETH_P_ALL), `listen on ${device}`);
+      if (joins && hears) receiveAllGroups(fd, index);
+      sys.bind(fd, packetAddress(index, hears ? ETH_P_ALL : 0), `open ${device}`);
       return fd;
     });
   }

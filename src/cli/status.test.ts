@@ -46,6 +46,15 @@ test("port show is one line for each port", () => {
   );
 });
 
+test("nothing in a slave's name reaches the terminal as a control sequence", () => {
+  const slaves = [slave("\x1b[31m\u202ered\x07", {}), slave("äöü", {})];
+  for (const shown of [formatPorts([{ ...port, slaves }]), formatStatus([{ ...port, slaves }])]) {
+    assert.match(shown, /\?\[31m\?red\?/);
+    assert.match(shown, /äöü/);
+    assert.doesNotMatch(shown, /[^\P{C}\n]/u);
+  }
+});
+
 test("status tells who has too many addresses", () => {
   const [first, second] = port.slaves;
   const shown = formatStatus([{ ...port, slaves: [{ ...first!, refused: 7 }, second!] }]);

@@ -2,7 +2,7 @@
 import type { Conflict, LinkInfo, PortInfo } from "../daemon/control.ts";
 
 export function formatPorts(ports: readonly PortInfo[]): string {
-  return ports.map((port) => `${formatPort(port)}\n`).join("");
+  return printable(ports.map((port) => `${formatPort(port)}\n`).join(""));
 }
 
 function formatPort(port: PortInfo): string {
@@ -12,8 +12,11 @@ function formatPort(port: PortInfo): string {
 
 export function formatStatus(ports: readonly PortInfo[]): string {
   if (ports.length === 0) return "no ports\n";
-  return ports.map(formatStatusOf).join("\n");
+  return printable(ports.map(formatStatusOf).join("\n"));
 }
+
+/** Who lives in a slave's namespace names its device, and shall not write on a terminal of ours what moves its cursor. */
+const printable = (text: string): string => text.replace(/[^\P{C}\n]/gu, "?");
 
 function formatStatusOf(port: PortInfo): string {
   return [
