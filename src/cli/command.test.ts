@@ -75,7 +75,13 @@ test("recorded: all other lines are the system's, but for deleting, showing, the
 });
 
 test("the HOWTO's four lines", () => {
-  const add = (settings: object) => ({ verb: "add", master: "eth0", up: false, ...settings });
+  const add = (settings: object) => ({
+    verb: "add",
+    master: "eth0",
+    up: false,
+    others: [],
+    ...settings,
+  });
   assert.deepEqual(
     requestOf("link add link eth0 name ipvl0 type ipvlan"),
     add({ name: "ipvl0" }), // what is not said is the daemon's to decide
@@ -140,9 +146,21 @@ test("a name longer than 15 bytes is refused as iproute2 and the kernel refuse i
   assert.equal(refusalOf("link add link eth0 name ipvlän-ipvlän-0 type ipvlan").status, 255);
 });
 
+test("what can be set afterwards is set afterwards, and the slave comes up last", () => {
+  const line = "link add link eth0 i0 up alias a_b qlen 5 promisc on nomaster mtu 1400 type ipvlan";
+  assert.deepEqual(requestOf(line), {
+    verb: "add",
+    master: "eth0",
+    name: "i0",
+    up: false,
+    mtu: 1400,
+    others: ["alias", "a_b", "txqueuelen", "5", "promisc", "on", "nomaster", "up"],
+  });
+});
+
 test("a word that would be lost is refused", () => {
-  assert.match(refusalOf("link add link eth0 i0 alias x type ipvlan").message, /"alias"/);
-  assert.match(refusalOf("link add link eth0 i0 mas br0 type ipvlan").message, /"master"/);
+  assert.match(refusalOf("link add link eth0 i0 index 7 type ipvlan").message, /"index"/);
+  assert.match(refusalOf("link add link eth0 i0 link-netnsid 1 type ipvlan").message, /"link-/);
 });
 
 test("lines that name no slave for certain are the system's", () => {

@@ -15,11 +15,20 @@ export interface LinkAdd {
   readonly netns?: string;
   readonly up: boolean;
   readonly mtu?: number;
+  /** What the system's `ip link set` is to do with the new slave. */
+  readonly others: readonly string[];
 }
 
 /** `address` and `broadcast` are the master's, whatever is said, and a slave has one queue: as in Linux. */
 const WITHOUT_EFFECT = new Set(["address", "broadcast", "numtxqueues", "numrxqueues"]);
 const UNDERSTOOD = new Set(["name", "dev", "link", "up", "down", "mtu", "netns"]);
+/** Can be set on a device that exists as well. */
+const AFTERWARDS = new Set(
+  (
+    "txqueuelen alias group multicast allmulticast promisc trailers arp dynamic carrier master vrf nomaster mode " +
+    "state addrgenmode protodown gso_max_size gso_max_segs gro_max_size"
+  ).split(" "),
+);
 
 export function parseLinkAdd(words: DeviceWords): LinkAdd {
   const { settings } = words;
@@ -27,19 +36,22 @@ export function parseLinkAdd(words: DeviceWords): LinkAdd {
   const mtu = findMtu(settings);
   const netns = findOnce(settings, "netns");
   checkHardwareAddresses(words);
-  checkUnderstood(words);
+  const others = readOthers(words);
   const ipvlan = readIpvlanWords(words.kindWords);
   const master = settings.findLast((one) => one.keyword === "link")?.value;
   if (master === undefined) throw refused("Invalid argument");
   const upOrDown = settings.findLast((one) => one.keyword === "up" || one.keyword === "down");
+  const up = upOrDown?.keyword === "up";
+  const isUpLater = up && others.length > 0; // some settings count when a device comes up
   return {
     verb: "add",
     master,
     ...(name !== undefined && { name }),
     ...ipvlan,
     ...(netns !== undefined && { netns }),
-    up: upOrDown?.keyword === "up",
+    up: up && !isUpLater,
     ...(mtu !== undefined && { mtu: mtu >>> 0 }), // as rtnetlink carries it
+    others: isUpLater ? [...others, "up"] : others,
   };
 }
 
@@ -67,11 +79,11 @@ function checkHardwareAddresses({ settings }: DeviceWords): void {
   }
 }
 
-/** Linux takes more words at creation; here they would be lost silently, so they are refused. */
-function checkUnderstood({ settings }: DeviceWords): void {
-  for (const { keyword } of settings) {
-    if (UNDERSTOOD.has(keyword) || WITHOUT_EFFECT.has(keyword)) continue;
-    const text = `ipvlan: "${keyword}" cannot be given with "link add", use "link set" afterwards`;
-    throw new UsageError(text, STATUS_FAILED);
-  }
+/** What can be given at creation only would be lost silently, so it is refused. */
+function readOthers({ settings }: DeviceWords): string[] {
+  return settings.flatMap(({ keyword, value }) => {
+    if (AFTERWARDS.has(keyword)) return value === "" ? [keyword] : [keyword, value];
+    if (UNDERSTOOD.has(keyword) || WITHOUT_EFFECT.has(keyword)) return [];
+    throw new UsageError(`ipvlan: "${keyword}" cannot be given with "link add"`, STATUS_FAILED);
+  });
 }

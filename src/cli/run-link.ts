@@ -12,15 +12,32 @@ import { capture, getSystemIp, passOn } from "./system-ip.ts";
 import { findInteger } from "./words.ts";
 
 export async function addLink(request: LinkAdd, call: Call): Promise<number> {
-  const { verb: _, name, netns, ...settings } = request;
-  const target = netns === undefined ? {} : { target: getTarget(netns) };
+  const { verb: _, name, netns, others, ...settings } = request;
+  const target = netns === undefined ? undefined : getTarget(netns);
   const client = await clientForMaster(request.master, call);
   const create = (name: string): Promise<LinkChanged> => {
-    const link = { ...settings, ...target, netns: call.netns, name };
+    const link = { ...settings, ...(target && { target }), netns: call.netns, name };
     return about(request.master, client.createLink(link));
   };
-  tellTouched(await (name === undefined ? createNameless(create) : create(name)));
-  return 0;
+  const created = await (name === undefined ? createNameless(create) : create(name));
+  tellTouched(created);
+  if (others.length === 0) return 0;
+  const status = await setOthers(created.link.name, others, target, call);
+  if (status !== 0) await client.deleteLink(target ?? call.netns, created.link.name);
+  return status;
+}
+
+/** By the system's `ip`, in the namespace where the slave is. */
+function setOthers(
+  name: string,
+  others: readonly string[],
+  target: string | undefined,
+  call: Call,
+): Promise<number> {
+  const ip = getSystemIp(call.self);
+  const words = ["link", "set", "dev", name, ...others];
+  if (target === undefined) return passOn(ip, [...namespaceWords(call), ...words]);
+  return passOn("nsenter", [`--net=${target}`, ip, ...words]);
 }
 
 /** How far we count in "ipvlan%d", the name of slaves that were given none. */

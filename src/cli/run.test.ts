@@ -213,6 +213,20 @@ test("link add asks the daemon, and tells whom else the mode concerns now", asyn
   assert.deepEqual(link, { master: "eth0", name: "i0", mtu: 1400, up: true, mode: "l3" });
 });
 
+test("what link add sets afterwards is set by the system; if it cannot, the slave goes again", async (t) => {
+  const bench = new Bench(t);
+  await bench.daemonWithSlave([201, { link: slave, touched: [] }]);
+  const line = "link add link eth0 name i0 alias x up type ipvlan";
+  assert.equal((await bench.run(line)).out, "ip link set dev i0 alias x up\n");
+  assert.equal(bench.changes[0]?.body?.up, false);
+  bench.ip("echo no >&2; exit 2");
+  assert.deepEqual(await bench.run(line), { out: "", err: "no\n", end: 2 });
+  assert.deepEqual(
+    bench.changes.map(({ method }) => method),
+    ["POST", "POST", "DELETE"],
+  );
+});
+
 test("netns takes a name or a process; a name that is neither is refused", async (t) => {
   const bench = new Bench(t);
   await bench.daemonWithSlave([201, { link: slave, touched: [] }]);
@@ -350,8 +364,125 @@ test("a line for a master that is not there starts no daemon", async (t) => {
   });
 });
 
+const BATCH_SLAVE = { ...slave, addresses: ["10.0.0.10/24"] };
+
+/** An `ip` that tells what it is given, also by its input; a line with "bad" in it is one that fails. */
+const BATCH_IP = `echo "ip $*"
+n=0
+case "$*" in *-batch*) while read -r line; do
+  n=$((n+1)); echo "$line"
+  case "$line" in *bad*) echo "Command failed -:$n" >&2; exit 1;; *worse*) exit 255;; esac
+done;; esac`;
+
+async function batchBench(
+  t: TestContext,
+): Promise<Bench & { batch(text: string): Promise<Result> }> {
+  const bench = new Bench(t);
+  bench.ip(BATCH_IP);
+  await bench.daemon(({ method }) =>
+    method === "GET" ? [200, { links: [BATCH_SLAVE] }] : [201, { link: slave, touched: [] }],
+  );
+  const file = join(bench.directory, "b");
+  const batch = (text: string) => {
+    writeFileSync(file, text);
+    return bench.run(`-d -batch ${file}`);
+  };
+  return Object.assign(bench, { batch });
+}
+
+test("a batch: lines of the system's run together, ours between them", async (t) => {
+  const bench = await batchBench(t);
+  const { out, err, end } = await bench.batch(
+    "link set eth0 up\n# x\naddr add 10.0.0.11/24 dev i0\nlink add link eth0 i1 type ipvlan\nroute\n",
+  );
+  const first = "ip -d -batch -\nlink set eth0 up\naddr add 10.0.0.11/24 dev i0\n";
+  assert.deepEqual([out, err, end], [`${first}ip -d -batch -\nroute\n`, "", 0]);
+  assert.equal(bench.changes.length, 1);
+});
+
+test("a batch ends at the first line that fails, which is told by its number", async (t) => {
+  const bench = await batchBench(t);
+  const file = join(bench.directory, "b");
+  for (const [text, err, end] of [
+    ["\n# x\nlink set v0 bad\nroute\n", `Command failed ${file}:3\n`, 1],
+    ["route\n\nlink set i0 type ipvlan mode l2\nbad\n", `Command failed ${file}:4\n`, 1],
+    [
+      "route\nlink set i0 address 02:00:00:00:00:01\n",
+      `RTNETLINK answers: Operation not supported\nCommand failed ${file}:2\n`,
+      1,
+    ],
+    [
+      "addr add 10.0.0.11/24 dev i0\naddr add 10.0.0.11/32 dev i0\naddr add 10.0.0.10/25 dev i0",
+      `Error: Address already assigned to an ipvlan device.\nCommand failed ${file}:3\n`,
+      1,
+    ],
+    ["worse\nroute\n", "", 255],
+    [
+      "link set i0 type ipvlan mode\nroute\n",
+      'Command line is not complete. Try option "help"\n',
+      255,
+    ],
+  ] as const) {
+    const result = await bench.batch(text);
+    assert.deepEqual([result.err, result.end], [err, end], text);
+    assert.equal(result.out.includes("ip -d -batch -\nroute\n\n"), false);
+  }
+});
+
+test("with -force a batch goes on, and its exit status tells that something failed", async (t) => {
+  const bench = await batchBench(t);
+  bench.ip("cat >&2");
+  const file = join(bench.directory, "b");
+  writeFileSync(file, "link del i0\nlink set i0 address 02:00:00:00:00:01\nroute\n");
+  const { err, end } = await bench.run(`-force -b ${file}`);
+  const refusal = `RTNETLINK answers: Operation not supported\nCommand failed ${file}:2\n`;
+  assert.deepEqual([err, end], [`${refusal}route\n`, 1]);
+});
+
+test("a batch that cannot be read is the system's to refuse", async (t) => {
+  const bench = new Bench(t);
+  assert.equal((await bench.run("-b /nosuch")).out, "ip -b /nosuch\n");
+});
+
+test("events of slaves are told as of ipvlan, others as they are", async (t) => {
+  const bench = new Bench(t);
+  await bench.daemonWithSlave([200]);
+  bench.ip(
+    'echo "$*"; echo "4: i0@if9: <UP> mtu"; echo "    veth x"; echo "3: eth0: <UP>"; exit 3',
+  );
+  assert.deepEqual(await bench.run("-d monitor link"), {
+    out: "-d monitor link\n4: i0@eth0: <UP> mtu\n    ipvlan  mode l3 bridge x\n3: eth0: <UP>\n",
+    err: "",
+    end: 3,
+  });
+});
+
+test("an address that another slave has is refused, any other goes to the system", async (t) => {
+  const bench = await batchBench(t);
+  const refused = {
+    out: "",
+    err: "Error: Address already assigned to an ipvlan device.\n",
+    end: 2,
+  };
+  assert.deepEqual(await bench.run("addr add 10.0.0.10/32 dev i0"), refused);
+  for (const line of ["addr add 10.0.0.11/24 dev i0", "addr add 10.0.0.10/32 dev v0"])
+    assert.equal((await bench.run(line)).out, `ip ${line}\n`);
+});
+
+test("the port of a master that has been moved is its daemon's, wherever that is", async (t) => {
+  const bench = new Bench(t);
+  const links = [{ ...slave, here: false }];
+  await bench.daemon(
+    ({ method }) => (method === "GET" ? [200, { links }] : [201, { link: slave, touched: [] }]),
+    1,
+  );
+  assert.equal((await bench.run("link add link eth0 name i1 type ipvlan")).end, 0);
+  assert.equal(bench.changes.length, 1);
+});
+
 test("help and version", async (t) => {
   const bench = new Bench(t);
   assert.match((await bench.run("--help")).out, /^Usage: ipvlan/);
+  assert.match((await bench.run("port set help")).out, /^Usage: ipvlan .*port set/);
   assert.match((await bench.run("--version")).out, /^ipvlan \d+\.\d+\.\d+\n$/);
 });
