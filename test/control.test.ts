@@ -12,9 +12,6 @@ import { replay } from "./control/replay.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { SYSTEM_IP } from "./slaves.ts";
 
-/** Cases that say what a port of several slaves is set to; only there do the two ways differ (D7). */
-const WITH_KERNEL_WAYS = /^(create|second|change)-/;
-
 await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
   before(async () => {
     await buildLan(); // for the names of our command
@@ -24,7 +21,6 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
   for (const compat of ["howto", "kernel"] as const)
     describe(`compat ${compat}`, () => {
       for (const one of readCases()) {
-        if (compat === "kernel" && !WITH_KERNEL_WAYS.test(one.id)) continue;
         const skip = whySkipped(one, kernelHas) ?? false;
         test(`${one.id}: ${one.title}`, { skip }, async (t) => {
           await buildGround();

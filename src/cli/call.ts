@@ -1,6 +1,6 @@
 /** What a request is carried out with, and how the daemon's refusals read. */
 import { existsSync } from "node:fs";
-import { ControlFailure, type Daemons } from "./client.ts";
+import { ControlFailure, Daemons } from "./client.ts";
 import { explained, noSuchDevice, refused, STATUS_USAGE, UsageError } from "./errors.ts";
 import type { Options } from "./options.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
@@ -16,7 +16,12 @@ export interface Call {
   readonly self: string;
 }
 
-export function getNamespace(options: Options): string {
+export function getCall(line: readonly string[], options: Options, self: string): Call {
+  const netns = getNamespace(options);
+  return { line, options, netns, daemons: new Daemons(netns), self };
+}
+
+function getNamespace(options: Options): string {
   if (options.netns === undefined) return `/proc/${process.pid}/ns/net`;
   const path = `/run/netns/${options.netns}`;
   if (existsSync(path)) return path;

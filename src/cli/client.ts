@@ -6,7 +6,7 @@
  * inode. Its slaves may live anywhere; so who looks for a slave asks every daemon.
  */
 import { readdirSync, statSync } from "node:fs";
-import { type IncomingMessage, request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type {
   ChangeLink,
@@ -86,7 +86,8 @@ export class Client {
     return this.#ask("POST", "/v1/stop", { remove });
   }
 
-  #ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+  async #ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+    const { request } = await import("node:http"); // most lines are asked where there is no daemon
     const text = body === undefined ? "" : JSON.stringify(body);
     const headers = body === undefined ? {} : jsonHeaders(text);
     return new Promise((resolve, reject) => {

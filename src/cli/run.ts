@@ -1,15 +1,8 @@
 /** Carries a command out and returns the exit status; whatever goes wrong is one text on stderr. */
 import { readFileSync } from "node:fs";
-import { type Call, getNamespace } from "./call.ts";
-import { Daemons } from "./client.ts";
+import type { Call } from "./call.ts";
 import { parseCommand, parseObject, type Request } from "./command.ts";
 import { STATUS_REFUSED, STATUS_USAGE, UsageError } from "./errors.ts";
-import { addAddress } from "./run-addr.ts";
-import { runBatch } from "./run-batch.ts";
-import { addLink, deleteLink, setAddress, setLink } from "./run-link.ts";
-import { monitor } from "./run-monitor.ts";
-import { runDaemon, setPort, showPorts, stopDaemon } from "./run-port.ts";
-import { show } from "./run-show.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
 import { type Text, usages } from "./usage.ts";
 
@@ -19,10 +12,10 @@ export const run = (line: readonly string[], self: string): Promise<number> =>
     const command = parseCommand(line, self.split("/").at(-1) ?? "");
     if (command.to === "reader") return printText(command.text, line);
     if (command.to === "system") return passOn(getSystemIp(self), line);
-    const { options } = command;
-    const netns = getNamespace(options);
-    const call = { line, options, netns, daemons: new Daemons(netns), self };
+    const { getCall } = await import("./call.ts");
+    const call = getCall(line, command.options, self);
     if (command.to === "daemon") return answer(command.request, call);
+    const { runBatch } = await import("./run-batch.ts");
     return runBatch(command.file, call, (words) => guarded(() => runLine(words, call)));
   });
 
@@ -46,31 +39,32 @@ async function guarded(action: () => Promise<number> | number): Promise<number> 
   }
 }
 
-function answer(request: Request, call: Call): Promise<number> {
+/** What carries it out is loaded now: the time that a command takes is mostly the time that it takes to load. */
+async function answer(request: Request, call: Call): Promise<number> {
   switch (request.verb) {
     case "add":
-      return addLink(request, call);
+      return (await import("./run-link.ts")).addLink(request, call);
     case "set":
-      return setLink(request, call);
+      return (await import("./run-link.ts")).setLink(request, call);
     case "set address":
-      return setAddress(request, call);
+      return (await import("./run-link.ts")).setAddress(request, call);
     case "delete":
-      return deleteLink(request, call);
+      return (await import("./run-link.ts")).deleteLink(request, call);
     case "add address":
-      return addAddress(request, call);
+      return (await import("./run-addr.ts")).addAddress(request, call);
     case "show":
-      return show(request, call);
+      return (await import("./run-show.ts")).show(request, call);
     case "monitor":
-      return monitor(request, call);
+      return (await import("./run-monitor.ts")).monitor(request, call);
     case "port show":
     case "status":
-      return showPorts(request, call);
+      return (await import("./run-port.ts")).showPorts(request, call);
     case "port set":
-      return setPort(request, call);
+      return (await import("./run-port.ts")).setPort(request, call);
     case "daemon run":
-      return runDaemon(call);
+      return (await import("./run-port.ts")).runDaemon(call);
     case "daemon stop":
-      return stopDaemon(request, call);
+      return (await import("./run-port.ts")).stopDaemon(request, call);
   }
 }
 

@@ -5,16 +5,9 @@
 import type { Compat } from "../../src/driver/settings.ts";
 import { type Case, findRequest, type Step } from "./recording.ts";
 
-const ADDRESSES =
-  "addresses are set by the system's ip: a conflict is not refused but shown (events.test.ts)";
-
 /** Why a case is not replayed at all. */
 const SKIPPED: Readonly<Record<string, string>> = {
   "delete-master-ns": "our daemon lives in the master's namespace and keeps it alive",
-  "duplicate-ipv4": ADDRESSES,
-  "duplicate-ipv4-down": ADDRESSES,
-  "duplicate-ipv4-first-down": ADDRESSES,
-  "duplicate-ipv6": ADDRESSES,
   ethtool: "D8: ethtool shows a veth",
   "ifindex-link": "D8: /sys shows a veth",
   ipvtap: "D12: no ipvtap",
