@@ -86,6 +86,7 @@ const BODIES: readonly (readonly ["POST" | "PATCH", string, unknown, string])[] 
 const CHANGES = [
   "ip link add link eth0 name i9 type ipvlan mode l2",
   "ip link set i0 type ipvlan mode l3",
+  "ip link set nosuch type ipvlan mode l3", // it may be a slave, who knows
   "ip link del i0",
   "ipvlan port set eth0 compat kernel",
   "ipvlan daemon stop --remove",
