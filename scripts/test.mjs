@@ -32,6 +32,8 @@ const TOOLS = {
   ethtool: "ethtool",
   iperf3: "iperf3",
   dumpcap: "wireshark-common",
+  zsh: "zsh",
+  fish: "fish",
 };
 const PURE = ["src/wire/", "src/driver/", "src/cli/", "examples/", "test/layering"];
 /** Of one file; the longest takes a minute. */
