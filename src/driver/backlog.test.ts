@@ -40,6 +40,26 @@ test("a thousand frames fit, and the newest is refused", () => {
   assert.equal(backlog.push(numbered(0, 60), 0), true);
 });
 
+test("nobody has more than is left free, in frames and in bytes, and what went out is free again", () => {
+  for (const [length, most] of [
+    [60, BACKLOG_MAX / 2],
+    [BACKLOG_BYTES_MAX / 16, 8],
+  ] as const) {
+    const backlog = new Backlog(0);
+    const f = numbered(1, length);
+    const fill = (slave: number): number => {
+      let n = 0;
+      for (; backlog.hasShare(f, slave) && backlog.push(f, slave); n++);
+      return n;
+    };
+    assert.equal(fill(1), most);
+    assert.equal(fill(2), most / 2);
+    assert.equal(backlog.hasShare(f, 3), true);
+    while (backlog.count > 0) backlog.drop();
+    assert.equal(fill(1), most);
+  }
+});
+
 test("a frame larger than all room is refused", () => {
   const backlog = new Backlog(0);
   assert.equal(backlog.push(numbered(0, BACKLOG_BYTES_MAX + 1), 0), false);

@@ -4,6 +4,7 @@
  */
 import { Frame } from "../wire/frame.ts";
 import type { Slave } from "./decide/machine.ts";
+import { SLAVES_MAX } from "./statistics.ts";
 
 /** Frames. */
 export const BACKLOG_MAX = 1000;
@@ -17,9 +18,13 @@ export class Backlog {
   readonly #starts: Int32Array = new Int32Array(BACKLOG_MAX);
   readonly #lengths: Int32Array = new Int32Array(BACKLOG_MAX);
   readonly #slaves: Int32Array = new Int32Array(BACKLOG_MAX);
+  /** By slave; the system finds memory only for those that are counted. */
+  readonly #framesOf: Int32Array = new Int32Array(SLAVES_MAX + 1);
+  readonly #bytesOf: Int32Array = new Int32Array(SLAVES_MAX + 1);
   readonly #frame = new Frame();
   #head = 0;
   #count = 0;
+  #size = 0;
   /** Where the next frame's headroom goes. */
   #tail = 0;
 
@@ -29,6 +34,18 @@ export class Backlog {
 
   get count(): number {
     return this.#count;
+  }
+
+  /**
+   * Whether the slave may add a frame without taking others' room: nobody has more than what is left free. So one
+   * that floods gets half, two a third each, and there is always as much for one more.
+   */
+  hasShare(f: Frame, slave: Slave): boolean {
+    const size = this.#headroom + f.length;
+    return (
+      this.#framesOf[slave]! < BACKLOG_MAX - this.#count &&
+      this.#bytesOf[slave]! + size <= BACKLOG_BYTES_MAX - this.#size - size
+    );
   }
 
   /** Copies a frame with its headroom; false if there is no room. */
@@ -41,8 +58,8 @@ export class Backlog {
     this.#starts[i] = at + this.#headroom;
     this.#lengths[i] = f.length;
     this.#slaves[i] = slave;
-    this.#count++;
     this.#tail = at + size;
+    this.#add(slave, 1, size);
     return true;
   }
 
@@ -64,8 +81,16 @@ export class Backlog {
   }
 
   drop(): void {
+    const size = this.#headroom + this.#lengths[this.#head]!;
+    this.#add(this.#slaves[this.#head]!, -1, -size);
     this.#head = (this.#head + 1) % BACKLOG_MAX;
-    this.#count--;
+  }
+
+  #add(slave: Slave, frames: number, bytes: number): void {
+    this.#count += frames;
+    this.#size += bytes;
+    this.#framesOf[slave]! += frames;
+    this.#bytesOf[slave]! += bytes;
   }
 
   /** Where `size` bytes are free in one piece, or -1. */

@@ -119,7 +119,8 @@ export class DataPath implements DecisionPort {
   /** For everybody but the sender, if that is a slave. */
   #enqueue(f: Frame, sender: Slave): void {
     if (this.groups.isEmpty(eth.dstHigh(f), eth.dstLow(f) | 0)) return; // signed: V8 boxes what is above 2^31
-    if (!this.#backlog.push(f, sender)) this.statistics.dropped(sender, v.BACKLOG);
+    const waits = this.#backlog.hasShare(f, sender) && this.#backlog.push(f, sender);
+    if (!waits) this.statistics.dropped(sender, v.BACKLOG);
   }
 
   #flood(f: Frame, except: Slave): number {
