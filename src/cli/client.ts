@@ -18,6 +18,9 @@ import type {
 } from "../daemon/control.ts";
 import type { Compat } from "../driver/settings.ts";
 
+/** What a device is to a port. */
+export type Role = "slave" | "master";
+
 /** The daemon understood and said no. */
 export class ControlFailure extends Error {
   override readonly name = "ControlFailure";
@@ -161,6 +164,17 @@ export class Daemons {
   /** The slave of that name that lives here, wherever its master is. */
   async find(name: string): Promise<Home | undefined> {
     return (await this.homes()).find(({ link }) => link.here && link.name === name);
+  }
+
+  /** A slave whose master is the device of that name here. */
+  async findOnMaster(name: string): Promise<Home | undefined> {
+    return (await this.homes()).find(({ link }) => link.masterHere && link.master === name);
+  }
+
+  /** What the device of that name here is to a port, if anything. */
+  async roleOf(name: string): Promise<Role | undefined> {
+    if ((await this.find(name)) !== undefined) return "slave";
+    return (await this.findOnMaster(name)) === undefined ? undefined : "master";
   }
 
   /** The daemon of this namespace, if one serves it. */

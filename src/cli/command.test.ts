@@ -63,13 +63,14 @@ test("recorded: every line about ipvlan that reached the kernel becomes a reques
   }
 });
 
-test("recorded: all other lines are the system's, but for deleting, showing, the MAC and addresses", () => {
+test("recorded: all other lines are the system's, but for deleting, showing, stacking and addresses", () => {
   const others = recorded.filter(({ line }) => !isOnIpvlan(line));
   assert.ok(others.length >= 100);
   for (const { line } of others) {
-    const isLooked = /^(-\S+ )*link( show.*| del .*| set \S+ address .*)?$|^addr (add|show) /.test(
-      line,
-    );
+    const isLooked =
+      /^(-\S+ )*link( show.*| del .*| set \S+ (address|master) .*)?$|^addr (add|show) /.test(
+        line,
+      ) || /^link add link .* type (vlan|macvlan)/.test(line);
     assert.equal(parse(line).to, isLooked ? "daemon" : "system", line);
   }
 });
@@ -173,7 +174,7 @@ test("lines that name no slave for certain are the system's", () => {
     "link del a b",
     "link del group 4",
     "link del v0 type veth",
-    "link add link eth0 name m0 type macvlan mode bridge",
+    "link add link eth0 name m0 type macsec",
     "link add link eth0 name i0 type",
     "link add help",
     "link help",

@@ -5,13 +5,7 @@
 import { type AddressAdd, findAddressAdd } from "./addr-add.ts";
 import { findDeviceWords } from "./device-words.ts";
 import { type LinkAdd, parseLinkAdd } from "./link-add.ts";
-import {
-  type LinkDelete,
-  type LinkSet,
-  type LinkSetAddress,
-  parseLinkDelete,
-  parseLinkSet,
-} from "./link-set.ts";
+import { type LinkDelete, type LinkSet, parseLinkDelete, parseLinkSet } from "./link-set.ts";
 import { findOptions, type Options } from "./options.ts";
 import {
   type DaemonRun,
@@ -23,13 +17,14 @@ import {
   parseStatus,
 } from "./port.ts";
 import { parseShow, type Show } from "./show.ts";
+import { findStackOn, type Stack } from "./stacking.ts";
 import type { Text } from "./usage.ts";
 import { matches } from "./words.ts";
 
 export type Request =
   | LinkAdd
   | LinkSet
-  | LinkSetAddress
+  | Stack
   | LinkDelete
   | AddressAdd
   | Show
@@ -153,5 +148,5 @@ function findLinkRequest(line: readonly string[]): Request | undefined {
   if (device === undefined) return undefined;
   if (verb === "set") return parseLinkSet(device);
   if (verb === "delete") return parseLinkDelete(device);
-  return device.kind === "ipvlan" ? parseLinkAdd(device) : undefined;
+  return device.kind === "ipvlan" ? parseLinkAdd(device) : findStackOn(device);
 }

@@ -3,6 +3,7 @@ import type { Flag, Mode } from "../driver/settings.ts";
 import { type DeviceWords, readNames } from "./device-words.ts";
 import { STATUS_USAGE, UsageError } from "./errors.ts";
 import { readIpvlanWords } from "./ipvlan-words.ts";
+import { findStackUnder, type Stack } from "./stacking.ts";
 
 /** A change of mode or flag; `others` are the words before `type`, if the system's `ip` has something to set, too. */
 export interface LinkSet {
@@ -13,12 +14,6 @@ export interface LinkSet {
   readonly others: readonly string[];
 }
 
-/** A slave has its master's MAC and keeps it. For any other device the line is the system's. */
-export interface LinkSetAddress {
-  readonly verb: "set address";
-  readonly name: string;
-}
-
 /** The device may be a slave, or anything else; then the line is the system's. */
 export interface LinkDelete {
   readonly verb: "delete";
@@ -26,17 +21,14 @@ export interface LinkDelete {
 }
 
 /** None: nothing in it concerns a slave. */
-export function parseLinkSet(words: DeviceWords): LinkSet | LinkSetAddress | undefined {
+export function parseLinkSet(words: DeviceWords): LinkSet | Stack | undefined {
   if (words.kind === "ipvlan") {
     const name = getDevice(words);
     const ipvlan = readIpvlanWords(words.kindWords);
     return { verb: "set", name, ...ipvlan, others: hasOthers(words, name) ? words.plainWords : [] };
   }
-  if (words.kind !== undefined || !words.settings.some((one) => one.keyword === "address")) {
-    return undefined;
-  }
-  const name = findDevice(words);
-  return name === undefined ? undefined : { verb: "set address", name };
+  const name = words.kind === undefined ? findDevice(words) : undefined;
+  return name === undefined ? undefined : findStackUnder(name, words);
 }
 
 /** None: the line is the system's, as it names no single device. */

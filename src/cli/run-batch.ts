@@ -153,7 +153,8 @@ async function concernsSlaves(request: Request, { daemons }: Call): Promise<bool
   switch (request.verb) {
     case "set":
       return (await daemons.find(request.name)) !== undefined || daemons.isForbidden();
-    case "set address":
+    case "stack":
+      return (await daemons.roleOf(request.name)) !== undefined;
     case "delete":
       return (await daemons.find(request.name)) !== undefined;
     case "add address":

@@ -6,7 +6,8 @@ import { type Client, daemonDirectory } from "./client.ts";
 import { daemonWords } from "./daemon-words.ts";
 import { noSuchDevice, notPermitted, refused, wrongArgument } from "./errors.ts";
 import type { LinkAdd } from "./link-add.ts";
-import type { LinkDelete, LinkSet, LinkSetAddress } from "./link-set.ts";
+import type { LinkDelete, LinkSet } from "./link-set.ts";
+import { findRefusal, type Stack } from "./stacking.ts";
 import { startDaemon } from "./start-daemon.ts";
 import { capture, getSystemIp, passOn } from "./system-ip.ts";
 import { findInteger } from "./words.ts";
@@ -70,9 +71,7 @@ function getTarget(word: string): string {
 /** A slave as master stands for its own master; the port of either may be another daemon's. */
 async function clientForMaster(master: string, call: Call): Promise<Client> {
   const { daemons } = call;
-  const home =
-    (await daemons.find(master)) ??
-    (await daemons.homes()).find(({ link }) => link.masterHere && link.master === master);
+  const home = (await daemons.find(master)) ?? (await daemons.findOnMaster(master));
   if (home !== undefined) return home.client;
   const own = await daemons.own();
   if (own !== undefined) return own;
@@ -109,10 +108,21 @@ function tellTouched({ link, touched }: LinkChanged): void {
   process.stderr.write(`${text}\n`);
 }
 
-export async function setAddress(request: LinkSetAddress, call: Call): Promise<number> {
-  const home = await call.daemons.find(request.name);
-  if (home === undefined) return passLineOn(call);
-  throw refused("Operation not supported");
+/** Refused as by Linux's driver; what it would take goes to the system's `ip`. */
+export async function stack({ name, upper, isMaster }: Stack, call: Call): Promise<number> {
+  const role = await call.daemons.roleOf(name);
+  if (role === undefined) return passLineOn(call);
+  const refusal = findRefusal(role, isMaster ? await kindOf(upper, call) : upper);
+  if (refusal === undefined) return passLineOn(call);
+  throw refusal;
+}
+
+/** "" for a device that has none, or is none. */
+async function kindOf(name: string, call: Call): Promise<string> {
+  const words = [...namespaceWords(call), "-d", "-j", "link", "show", "dev", name];
+  const { output } = await capture(getSystemIp(call.self), words, "ignore");
+  const [link] = JSON.parse(output || "[]") as { linkinfo?: { info_kind?: string } }[];
+  return link?.linkinfo?.info_kind ?? "";
 }
 
 export async function deleteLink({ name }: LinkDelete, call: Call): Promise<number> {

@@ -46,8 +46,8 @@ async function answer(request: Request, call: Call): Promise<number> {
       return (await import("./run-link.ts")).addLink(request, call);
     case "set":
       return (await import("./run-link.ts")).setLink(request, call);
-    case "set address":
-      return (await import("./run-link.ts")).setAddress(request, call);
+    case "stack":
+      return (await import("./run-link.ts")).stack(request, call);
     case "delete":
       return (await import("./run-link.ts")).deleteLink(request, call);
     case "add address":
