@@ -30,8 +30,8 @@ const [, , role = "", address = "", ms = "0"] = process.argv;
 const socket = openSocket();
 const data = Buffer.from(new ArrayBuffer(2048));
 const at = sys.addressOf(data);
-const other = new sys.MessageSender(sockaddrIn(address));
-const send = (): boolean => other.send(socket, at, LENGTH) > 0;
+const other = sockaddrIn(address);
+const send = (): boolean => sys.sendtoAt(socket, at, LENGTH, other) > 0;
 const receive = (): boolean => sys.readAt(socket, at, data.length) > 0;
 
 const timeLater = (): number => performance.now() + Number(ms);

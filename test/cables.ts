@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { addVeth, getLink, setLink } from "../src/linux/netlink/link.ts";
 import type { NetlinkSocket } from "../src/linux/netlink/socket.ts";
 import { withNetns } from "../src/linux/netns.ts";
-import { PacketSender } from "../src/linux/packet.ts";
+import { openPacketSocket, packetAddress } from "../src/linux/packet.ts";
 import { closeRing, openRing, PacketRing, type RingSocket, SLOTS_MIN } from "../src/linux/ring.ts";
+import * as sys from "../src/linux/sys.ts";
 import { setSysctl } from "../src/linux/sysctl.ts";
 import { headerAddress, TAG_ROOM, VNET_HEADER } from "../src/linux/vnet.ts";
 import * as eth from "../src/wire/ethernet.ts";
@@ -37,7 +38,13 @@ export async function cables(scratch: Scratch, slots: number = SLOTS_MIN): Promi
   const index = (name: string) => getLink(socket, name)!.index;
   const carries = (name: string) => getLink(socket, name)!.operstate === "UP";
   while (!["a", "b", "c", "d"].every(carries));
-  const sender = withNetns(netns, () => new PacketSender());
+  const sockets = new Map<string, number>();
+  const socketOn = (name: string): number => {
+    const fd = sockets.get(name) ?? withNetns(netns, () => openPacketSocket({ vnet: true }));
+    if (!sockets.has(name)) sys.bind(fd, packetAddress(index(name), 0));
+    sockets.set(name, fd);
+    return fd;
+  };
   const opened: RingSocket[] = [];
   const open = async (name: string) => {
     const ring = await withNetns(netns, () => openRing(index(name), slots));
@@ -45,13 +52,13 @@ export async function cables(scratch: Scratch, slots: number = SLOTS_MIN): Promi
     return new PacketRing(ring);
   };
   scratch.later(() => {
-    sender.close();
+    for (const fd of sockets.values()) sys.close(fd);
     for (const ring of opened) void closeRing(ring);
   });
   const rings = { a: await open("a"), b: await open("b"), d: await open("d") };
   const send = (name: string, ...frames: readonly Frame[]) => {
     for (const f of frames)
-      assert.ok(sender.send(index(name), headerAddress(f), f.length + VNET_HEADER));
+      assert.ok(sys.sendAt(socketOn(name), headerAddress(f), f.length + VNET_HEADER) > 0);
   };
   return { socket, index, rings, send };
 }

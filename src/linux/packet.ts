@@ -59,27 +59,3 @@ export function receiveAllGroups(fd: number, ifindex: number): void {
   request.writeUInt16LE(PACKET_MR_ALLMULTI, 4);
   sys.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, "receive all groups");
 }
-
-/** Sends frames, each with its vnet header before it, to any device of the namespace it was opened in. */
-export class PacketSender {
-  readonly #fd: number;
-  readonly #message: sys.MessageSender;
-  readonly #ifindex: Int32Array;
-
-  constructor() {
-    const name = packetAddress(0, 0);
-    this.#fd = openPacketSocket({ vnet: true });
-    this.#message = new sys.MessageSender(name);
-    this.#ifindex = new Int32Array(name.buffer, 4, 1);
-  }
-
-  /** `at`: address of the vnet header; `length`: of header and frame. False if the device refused it. */
-  send(ifindex: number, at: number, length: number): boolean {
-    this.#ifindex[0] = ifindex;
-    return this.#message.send(this.#fd, at, length) >= 0;
-  }
-
-  close(): void {
-    sys.close(this.#fd);
-  }
-}

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cables, frame, noise, superFrame } from "../../test/cables.ts";
+import { allocatedPerRound } from "../../test/heap.ts";
 import { inScratchAsync, needsNamespaces } from "../../test/scratch-netns.ts";
 import * as eth from "../wire/ethernet.ts";
 import { Frame, put16 } from "../wire/frame.ts";
@@ -13,6 +14,11 @@ const skip = needsNamespaces;
 const WAIT_MS = 2000;
 /** Far more than a frame takes. */
 const SILENCE_MS = 30;
+
+/** Of one round, as many as a ring of the least size holds. */
+const FRAMES = 100;
+/** An address is a number above 2^31, which V8 puts on the heap to hand it to libc: 16 bytes, and some for measuring. */
+const ADDRESS_BOX = 32;
 
 const hex = (f: Frame): string => Buffer.from(f.view()).toString("hex");
 const all = (frames: readonly Frame[]): string[] => frames.map(hex);
@@ -194,3 +200,26 @@ test(
     assert.deepEqual(receive(rings.b, 1), [hex(f)]);
   }),
 );
+
+for (const length of [60, 9014])
+  test(
+    `looking at frames of ${length} bytes and sending them on allocates no object`,
+    { skip },
+    inScratchAsync(async (scratch) => {
+      const { rings, send } = await cables(scratch);
+      const frames = Array.from({ length: FRAMES }, () => noise(length));
+      const f = new Frame();
+      let n = 0;
+      const allocated = allocatedPerRound(
+        () => send("a", ...frames),
+        () => {
+          for (; rings.b.next(f); n++) {
+            rings.b.send(f);
+            rings.b.release();
+          }
+        },
+      );
+      assert.ok(n > FRAMES);
+      assert.ok(allocated / FRAMES < ADDRESS_BOX, `${allocated / FRAMES} bytes per frame`);
+    }),
+  );

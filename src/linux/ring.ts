@@ -1,6 +1,6 @@
 /**
- * Receiving one device's frames in memory shared with the kernel: a ring of slots, man: packet(7), Kernel:
- * Documentation/networking/packet_mmap. Theory of operation:
+ * One device's frames: those it receives, in memory shared with the kernel, a ring of slots; and those to be sent out
+ * of it. man: packet(7), Kernel: Documentation/networking/packet_mmap. Theory of operation:
  *
  * TPACKET_V2 has one slot per frame and wakes for every frame (V3 collects blocks and delays them). Slots hold
  * an Ethernet MTU; larger frames (GSO super-frames, up to 64 KiB) are queued whole on the socket as well
@@ -15,7 +15,7 @@ import { endianness } from "node:os";
 import type { Frame } from "../wire/frame.ts";
 import { openPacketSocket, packetAddress, SOL_PACKET } from "./packet.ts";
 import * as sys from "./sys.ts";
-import { restoreTag, TAG_ROOM, VNET_HEADER } from "./vnet.ts";
+import { headerAddress, restoreTag, TAG_ROOM, VNET_HEADER } from "./vnet.ts";
 
 if (endianness() !== "LE") throw new Error("rings are read in the byte order of x86-64 and arm64");
 
@@ -93,10 +93,9 @@ function ringRequest(slots: number): Buffer {
   return request;
 }
 
-/** One thread's look at a ring. */
+/** One thread's use of a ring. */
 export class PacketRing {
   readonly fd: number;
-  readonly ifindex: number;
   readonly #slots: number;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -109,7 +108,6 @@ export class PacketRing {
 
   constructor(socket: RingSocket) {
     this.fd = socket.fd;
-    this.ifindex = socket.ifindex;
     this.#slots = socket.slots;
     const memory = sys.memory(socket.at, socket.slots * SLOT);
     this.#bytes = new Uint8Array(memory);
@@ -144,6 +142,11 @@ export class PacketRing {
     this.#slot = this.#slot + 1 === this.#slots ? 0 : this.#slot + 1;
   }
 
+  /** Sends a frame, its vnet header before it, out of the device, from where it lies; false if that refused it. */
+  send(f: Frame): boolean {
+    return sys.sendAt(this.fd, headerAddress(f), f.length + VNET_HEADER) >= 0;
+  }
+
   /** Frames that found no slot, or were too large for one and found no room elsewhere, since the last call. */
   takeLost(): number {
     const lost = this.#tooLarge;
@@ -171,7 +174,7 @@ export class PacketRing {
   }
 
   #readLarge(f: Frame): boolean {
-    const length = Number(sys.readAt(this.fd, largeAt + TAG_ROOM, LARGEST));
+    const length = Number(sys.readAt(this.fd, largeAt, LARGEST));
     if (length < VNET_HEADER) return false;
     f.set(large, TAG_ROOM + VNET_HEADER, length - VNET_HEADER);
     return true;
@@ -185,4 +188,4 @@ export class PacketRing {
 /** One frame at a time is looked at, so one buffer serves all rings of a thread. */
 const largeBuffer = Buffer.from(new ArrayBuffer(TAG_ROOM + LARGEST));
 const large = new Uint8Array(largeBuffer.buffer);
-const largeAt = sys.addressOf(largeBuffer);
+const largeAt = sys.addressOf(largeBuffer) + TAG_ROOM;

@@ -29,9 +29,9 @@ const libc = {
   readAt: c.func("read", "int64", ["int", "uintptr_t", "size_t"]),
   recv: c.func("recv", "int64", ["int", "void *", "size_t", "int"]),
   recvmsg: c.func("recvmsg", "int64", ["int", "void *", "int"]),
+  sched_yield: c.func("sched_yield", "int", []),
   send: c.func("send", "int64", ["int", "void *", "size_t", "int"]),
   sendAt: c.func("send", "int64", ["int", "uintptr_t", "size_t", "int"]),
-  sendmsgAt: c.func("sendmsg", "int64", ["int", "uintptr_t", "int"]),
   sendto: c.func("sendto", "int64", ["int", "void *", "size_t", "int", "void *", "uint"]),
   sendtoAt: c.func("sendto", "int64", ["int", "uintptr_t", "size_t", "int", "void *", "uint"]),
   setns: c.func("setns", "int", ["int", "int"]),
@@ -234,6 +234,11 @@ export function poll(fd: number, events: number, timeoutMs: number): boolean {
   return libc.poll(pollfd, 1, timeoutMs) > 0;
 }
 
+/** Lets others that want this processor have it first. */
+export const yieldProcessor = (): void => {
+  libc.sched_yield();
+};
+
 export const ifIndex = (name: string): number => libc.if_nametoindex(name);
 
 export function mapShared(fd: number, length: number, doing: string): number {
@@ -311,35 +316,6 @@ export class Epoll {
   }
   close(): void {
     close(this.#fd);
-  }
-}
-
-/** One destination and one piece of memory, for sending to many devices through one socket. man: sendmsg(2). */
-export class MessageSender {
-  readonly #name: Buffer;
-  readonly #iov: Uint32Array = new Uint32Array(4);
-  readonly #message: Buffer = Buffer.from(new ArrayBuffer(56));
-  readonly #at: number;
-
-  /** `name`: the destination's socket address; whoever made it may change it between sends. */
-  constructor(name: Buffer) {
-    this.#name = name;
-    this.#message.writeBigUInt64LE(BigInt(addressOf(name)), 0);
-    this.#message.writeUInt32LE(name.length, 8);
-    const iov = Buffer.from(this.#iov.buffer);
-    this.#message.writeBigUInt64LE(BigInt(addressOf(iov)), 16);
-    this.#message.writeBigUInt64LE(1n, 24);
-    this.#at = addressOf(this.#message);
-  }
-  get name(): Buffer {
-    return this.#name;
-  }
-  send(fd: number, at: number, length: number): number {
-    const low = at >>> 0;
-    this.#iov[0] = low;
-    this.#iov[1] = (at - low) / 2 ** 32;
-    this.#iov[2] = length;
-    return libc.sendmsgAt(fd, this.#at, 0);
   }
 }
 

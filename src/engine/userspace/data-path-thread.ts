@@ -16,7 +16,8 @@ import * as shared from "./shared.ts";
 const SLOTS_OF_ALL = 32_768;
 
 export interface DataPathStart
-  extends Pick<shared.WorkerStart, "privateNetns" | "masterNetns" | "addresses" | "statistics"> {
+  extends Pick<shared.WorkerStart, "masterNetns" | "addresses" | "statistics"> {
+  readonly privateNetns: number;
   readonly masterIfindex: number;
   /** Our end, in the private namespace, of the pair that leads up. */
   readonly upIfindex: number;
@@ -76,10 +77,9 @@ export class DataPathThread {
     this.#settings = new Int32Array(settings);
     this.configure(start.packed);
     this.setMac(start.mac);
-    const { privateNetns, masterNetns, addresses, statistics } = start;
+    const { masterNetns, addresses, statistics } = start;
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
       workerData: {
-        privateNetns,
         masterNetns,
         master,
         up,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { getHeapStatistics } from "node:v8";
 import { type Link, linkToLan } from "../../../test/neighbours.ts";
 import { sender } from "../../../test/scratch-frames.ts";
 import { inScratchAsync, needsNamespaces, type Scratch } from "../../../test/scratch-netns.ts";
@@ -31,6 +32,7 @@ class Lab {
   readonly #wake: EventFd = new EventFd();
   #turns = 0;
   #arrive = (): void => {};
+  #again = (): void => {};
 
   static async make(scratch: Scratch, mode: Mode): Promise<Lab> {
     const link = linkToLan(scratch);
@@ -81,7 +83,6 @@ class Lab {
       macLow(mac("own")),
     ];
     const start = {
-      privateNetns: link.netns,
       masterNetns: link.netns,
       master,
       up,
@@ -96,10 +97,14 @@ class Lab {
     );
   }
 
-  /** Lets frames arrive once the slave is known, and gives the forwarder so many turns for them. */
-  run(turns: number, arrive: () => void): void {
+  /**
+   * Lets frames arrive once the slave is known, and gives the forwarder so many turns for them. `again`: what comes
+   * before each further turn.
+   */
+  run(turns: number, arrive: () => void, again: () => void = () => {}): void {
     this.#turns = turns;
     this.#arrive = arrive;
+    this.#again = again;
     this.#wake.signal();
     this.#forwarder.run();
   }
@@ -110,7 +115,7 @@ class Lab {
         const message = messages.shift();
         if (message !== undefined) return message;
         this.#arrive();
-        this.#arrive = () => {};
+        this.#arrive = this.#again;
         if (this.#turns-- === 0) settings[shared.STOP] = 1;
         else this.#wake.signal();
         return undefined;
@@ -155,3 +160,24 @@ for (const turns of [1, 2, 3])
       assert.equal(lab.statistics.read(SLAVE).txPackets, turns * ASKED_PER_TURN);
     }),
   );
+
+test(
+  "a frame on its way allocates no object",
+  { skip },
+  inLab("l2", (lab) => {
+    const [rounds, frames] = [600, 64];
+    const bytes = frame("own>w0 10.0.0.10>10.0.0.1").view();
+    const grown: number[] = [];
+    let before = 0;
+    const turn = (): void => {
+      grown.push(getHeapStatistics().used_heap_size - before);
+      for (let n = 0; n < frames; n++) lab.slave(bytes);
+      before = getHeapStatistics().used_heap_size;
+    };
+    lab.run(rounds, turn, turn);
+    assert.ok(lab.statistics.read(SLAVE).txPackets > (rounds * frames) / 2);
+    const warm = grown.slice(rounds / 2).sort((a, b) => a - b);
+    // 16 bytes are the box of an address: a number above 2^31.
+    assert.ok(warm[warm.length >> 1]! / frames < 32, `${warm[warm.length >> 1]! / frames} bytes`);
+  }),
+);

@@ -1,5 +1,5 @@
 /**
- * The loop that moves frames: sleeps in epoll until a ring has some, asks the data path about each, and sends
+ * The loop that moves frames: waits until a ring has some, asks the data path about each, and sends
  * it on from the ring's own memory. One ring per slave, served round robin with a budget, so that a slave
  * that floods overflows its own ring and nobody else's.
  *
@@ -15,14 +15,14 @@ import { GroupTable } from "../../driver/group-table.ts";
 import { compatOf, flagOf, modeOf } from "../../driver/settings.ts";
 import { Statistics } from "../../driver/statistics.ts";
 import { withNetns } from "../../linux/netns.ts";
-import { PacketSender } from "../../linux/packet.ts";
 import { PacketRing } from "../../linux/ring.ts";
 import * as sys from "../../linux/sys.ts";
-import { headerAddress, VNET_HEADER } from "../../linux/vnet.ts";
+import { VNET_HEADER } from "../../linux/vnet.ts";
 import { Frame } from "../../wire/frame.ts";
 import { Egress, type Ways } from "./egress.ts";
 import { HostSockets } from "./host-sockets.ts";
 import { addHop, isMembershipReport } from "./packets.ts";
+import { Patience } from "./patience.ts";
 import * as shared from "./shared.ts";
 
 /** Frames of one ring before the next ring's turn. */
@@ -56,10 +56,10 @@ export class Forwarder implements Outlets, Ways {
   readonly #slaves: (PacketRing | undefined)[] = [];
   readonly #master: PacketRing;
   readonly #up: PacketRing;
-  readonly #sender: PacketSender;
   readonly #host: HostSockets;
   readonly #egress: Egress;
   readonly #epoll: sys.Epoll = new sys.Epoll();
+  readonly #patience: Patience = new Patience(this.#epoll);
   readonly #wake: sys.EventFd;
   readonly #frame: Frame = new Frame();
   /** Slaves whose change of groups has been told and is not answered yet. */
@@ -78,7 +78,6 @@ export class Forwarder implements Outlets, Ways {
     });
     this.#master = new PacketRing(start.master);
     this.#up = new PacketRing(start.up);
-    this.#sender = withNetns(start.privateNetns, () => new PacketSender());
     [this.#host, this.#egress] = withNetns(start.masterNetns, () => [
       new HostSockets(),
       new Egress(this.#path, this, start.master.ifindex),
@@ -95,7 +94,7 @@ export class Forwarder implements Outlets, Ways {
     let floodsWait = false;
     let turns = 0;
     while (Atomics.load(this.#settings, shared.STOP) === 0) {
-      const ready = this.#epoll.wait(floodsWait ? 0 : IDLE_MS);
+      const ready = this.#patience.wait(floodsWait ? 0 : IDLE_MS);
       this.#readSettings();
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.ready(i));
       floodsWait = this.#path.flush(COPIES_PER_TURN);
@@ -108,11 +107,10 @@ export class Forwarder implements Outlets, Ways {
 
   deliver(to: Slave, f: Frame): number {
     const ring = this.#slaves[to];
-    return ring === undefined ? reason.SEND_FAILED : this.#send(ring.ifindex, f);
+    return ring?.send(f) ? 0 : reason.SEND_FAILED;
   }
   wire(f: Frame): number {
-    const sent = sys.sendAt(this.#master.fd, headerAddress(f), f.length + VNET_HEADER);
-    return sent < 0 ? reason.SEND_FAILED : 0;
+    return this.#master.send(f) ? 0 : reason.SEND_FAILED;
   }
   stack(f: Frame): number {
     return this.#settings[shared.WAY_UP] !== 0 ? this.hooks(f) : this.#egress.sendUp(f);
@@ -124,12 +122,7 @@ export class Forwarder implements Outlets, Ways {
     return this.#host.send(f) ? 0 : reason.SEND_FAILED;
   }
   hooks(f: Frame): number {
-    return this.#send(this.#up.ifindex, f);
-  }
-
-  #send(ifindex: number, f: Frame): number {
-    const sent = this.#sender.send(ifindex, headerAddress(f), f.length + VNET_HEADER);
-    return sent ? 0 : reason.SEND_FAILED;
+    return this.#up.send(f) ? 0 : reason.SEND_FAILED;
   }
 
   #serve(key: number): void {
@@ -245,6 +238,6 @@ export class Forwarder implements Outlets, Ways {
   }
 
   #close(): void {
-    for (const part of [this.#sender, this.#host, this.#egress, this.#epoll]) part.close();
+    for (const part of [this.#host, this.#egress, this.#epoll]) part.close();
   }
 }

@@ -17,8 +17,7 @@ export const WAY_UP = 4;
 export const SETTINGS_WORDS = 5;
 
 export interface WorkerStart {
-  /** Descriptors of the namespaces, open in this process. */
-  readonly privateNetns: number;
+  /** A descriptor open in this process. */
   readonly masterNetns: number;
   /** On the master. */
   readonly master: RingSocket;
