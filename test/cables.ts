@@ -4,7 +4,7 @@ import { addVeth, getLink, setLink } from "../src/linux/netlink/link.ts";
 import type { NetlinkSocket } from "../src/linux/netlink/socket.ts";
 import { withNetns } from "../src/linux/netns.ts";
 import { openPacketSocket, packetAddress } from "../src/linux/packet.ts";
-import { closeRing, openRing, PacketRing, type RingSocket, SLOTS_MIN } from "../src/linux/ring.ts";
+import { closeRing, openRing, PacketRing, type RingSocket, SLOT_LARGE } from "../src/linux/ring.ts";
 import * as sys from "../src/linux/sys.ts";
 import { setSysctl } from "../src/linux/sysctl.ts";
 import { headerAddress, TAG_ROOM, VNET_HEADER } from "../src/linux/vnet.ts";
@@ -23,7 +23,7 @@ export interface Cables {
 }
 
 /** Two cables: a = b, with rings on both ends, and c = d, with one on d. */
-export async function cables(scratch: Scratch, slots: number = SLOTS_MIN): Promise<Cables> {
+export async function cables(scratch: Scratch, slot: number = SLOT_LARGE): Promise<Cables> {
   const netns = scratch.namespace();
   const socket = scratch.socket(netns);
   // No stack sends anything by itself.
@@ -47,7 +47,7 @@ export async function cables(scratch: Scratch, slots: number = SLOTS_MIN): Promi
   };
   const opened: RingSocket[] = [];
   const open = async (name: string) => {
-    const ring = await withNetns(netns, () => openRing(index(name), slots));
+    const ring = await withNetns(netns, () => openRing(index(name), slot));
     opened.push(ring);
     return new PacketRing(ring);
   };

@@ -2,9 +2,9 @@
  * One device's frames: those it receives, in memory shared with the kernel, a ring of slots; and those to be sent out
  * of it. man: packet(7), Kernel: Documentation/networking/packet_mmap. Theory of operation:
  *
- * TPACKET_V2 has one slot per frame and wakes for every frame (V3 collects blocks and delays them). Slots hold
- * an Ethernet MTU; larger frames (GSO super-frames, up to 64 KiB) are queued whole on the socket as well
- * (PACKET_COPY_THRESH) and read from there, in order. A VLAN tag is not in the data, the kernel takes it off:
+ * TPACKET_V2 has one slot per frame and wakes for every frame (V3 collects blocks and delays them). Frames
+ * larger than a slot (GSO super-frames, up to 64 KiB) are queued whole on the socket as well (PACKET_COPY_THRESH)
+ * and read from there, in order. A VLAN tag is not in the data, the kernel takes it off:
  * the ring puts it back, into room before the frame.
  *
  * Making and closing a ring waits tens of milliseconds for the whole kernel to be out of old ones (RCU). That
@@ -19,10 +19,12 @@ import { headerAddress, restoreTag, TAG_ROOM, VNET_HEADER } from "./vnet.ts";
 
 if (endianness() !== "LE") throw new Error("rings are read in the byte order of x86-64 and arm64");
 
-const SLOT = 2048;
-/** Slots of one device's ring; powers of two. */
-export const SLOTS_MIN = 128;
-export const SLOTS_MAX = 1024;
+/** Frames that wait: bursts, and what comes while this thread waits for a processor. */
+export const SLOTS = 1024;
+/** Bytes of a slot that holds an Ethernet MTU. */
+export const SLOT_LARGE = 2048;
+/** Of one for small frames only, where there are many rings. Larger frames cost a call more. */
+export const SLOT_SMALL = 256;
 /** What the kernel must find in one piece. */
 const BLOCK = 1 << 16;
 /** More than a super-frame with its vnet header. */
@@ -54,23 +56,24 @@ const ETH_P_8021Q = 0x8100;
 export interface RingSocket {
   readonly fd: number;
   readonly ifindex: number;
-  readonly slots: number;
+  /** Bytes of a slot. */
+  readonly slot: number;
   /** Address of the mapped slots. */
   readonly at: number;
 }
 
-/** Of a device of the namespace this thread is in now. `slots`: a power of two, SLOTS_MIN … SLOTS_MAX. */
-export async function openRing(ifindex: number, slots: number): Promise<RingSocket> {
+/** Of a device of the namespace this thread is in now. `slot`: SLOT_LARGE or SLOT_SMALL. */
+export async function openRing(ifindex: number, slot: number): Promise<RingSocket> {
   const doing = `receive from device ${ifindex}`;
   const fd = openPacketSocket({ vnet: true });
   try {
     sys.setsockopt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2, doing);
     sys.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, doing);
     sys.setsockopt(fd, SOL_PACKET, PACKET_COPY_THRESH, 1, doing);
-    await sys.setsockoptLater(fd, SOL_PACKET, PACKET_RX_RING, ringRequest(slots), doing);
-    const at = sys.mapShared(fd, slots * SLOT, doing);
+    await sys.setsockoptLater(fd, SOL_PACKET, PACKET_RX_RING, ringRequest(slot), doing);
+    const at = sys.mapShared(fd, SLOTS * slot, doing);
     sys.bind(fd, packetAddress(ifindex), doing);
-    return { fd, ifindex, slots, at };
+    return { fd, ifindex, slot, at };
   } catch (error) {
     sys.close(fd);
     throw error;
@@ -79,28 +82,29 @@ export async function openRing(ifindex: number, slots: number): Promise<RingSock
 
 /** When nobody looks at its memory any more. */
 export async function closeRing(ring: RingSocket): Promise<void> {
-  sys.unmap(ring.at, ring.slots * SLOT);
+  sys.unmap(ring.at, SLOTS * ring.slot);
   await sys.closeLater(ring.fd);
 }
 
 /** struct tpacket_req. */
-function ringRequest(slots: number): Buffer {
+function ringRequest(slot: number): Buffer {
   const request = Buffer.alloc(16);
   request.writeUInt32LE(BLOCK, 0);
-  request.writeUInt32LE((slots * SLOT) / BLOCK, 4);
-  request.writeUInt32LE(SLOT, 8);
-  request.writeUInt32LE(slots, 12);
+  request.writeUInt32LE((SLOTS * slot) / BLOCK, 4);
+  request.writeUInt32LE(slot, 8);
+  request.writeUInt32LE(SLOTS, 12);
   return request;
 }
 
 /** One thread's use of a ring. */
 export class PacketRing {
   readonly fd: number;
-  readonly #slots: number;
+  readonly #slot: number;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
-  #slot = 0;
+  /** Where the slot of the next frame starts. */
+  #at = 0;
   /** The kernel has counted frames that it lost. */
   #losing = false;
   /** Frames lost for want of room on the socket's queue. */
@@ -108,8 +112,8 @@ export class PacketRing {
 
   constructor(socket: RingSocket) {
     this.fd = socket.fd;
-    this.#slots = socket.slots;
-    const memory = sys.memory(socket.at, socket.slots * SLOT);
+    this.#slot = socket.slot;
+    const memory = sys.memory(socket.at, SLOTS * socket.slot);
     this.#bytes = new Uint8Array(memory);
     this.#words = new Int32Array(memory);
     this.#halves = new Uint16Array(memory);
@@ -121,14 +125,14 @@ export class PacketRing {
    */
   next(f: Frame): boolean {
     for (;;) {
-      const slot = this.#slot * SLOT;
-      const status = Atomics.load(this.#words, (slot + STATUS) >> 2);
+      const at = this.#at;
+      const status = Atomics.load(this.#words, (at + STATUS) >> 2);
       if ((status & STATUS_USER) === 0) return false;
       if (status & STATUS_LOSING) this.#losing = true;
-      const there = status & STATUS_COPY ? this.#readLarge(f) : this.#inSlot(f, slot);
+      const there = status & STATUS_COPY ? this.#readLarge(f) : this.#inSlot(f, at);
       if (there) {
         if (status & STATUS_VLAN)
-          restoreTag(f, this.#tpid(slot, status), this.#halves[(slot + TCI) >> 1]!);
+          restoreTag(f, this.#tpid(at, status), this.#halves[(at + TCI) >> 1]!);
         return true;
       }
       this.#tooLarge++;
@@ -138,8 +142,8 @@ export class PacketRing {
 
   /** Gives the slot back to the kernel. */
   release(): void {
-    Atomics.store(this.#words, (this.#slot * SLOT + STATUS) >> 2, 0);
-    this.#slot = this.#slot + 1 === this.#slots ? 0 : this.#slot + 1;
+    Atomics.store(this.#words, (this.#at + STATUS) >> 2, 0);
+    this.#at = (this.#at + this.#slot) & (this.#bytes.length - 1); // a power of two
   }
 
   /** Sends a frame, its vnet header before it, out of the device, from where it lies; false if that refused it. */
@@ -165,11 +169,11 @@ export class PacketRing {
     sys.getsockopt(this.fd, sys.SOL_SOCKET, SO_ERROR, 4);
   }
 
-  #inSlot(f: Frame, slot: number): boolean {
-    const captured = this.#words[(slot + CAPTURED) >> 2]!;
+  #inSlot(f: Frame, at: number): boolean {
+    const captured = this.#words[(at + CAPTURED) >> 2]!;
     // Longer than a slot, and the socket's queue had no room for the whole.
-    if (captured !== this.#words[(slot + LENGTH) >> 2]!) return false;
-    f.set(this.#bytes, slot + this.#halves[(slot + MAC) >> 1]!, captured);
+    if (captured !== this.#words[(at + LENGTH) >> 2]!) return false;
+    f.set(this.#bytes, at + this.#halves[(at + MAC) >> 1]!, captured);
     return true;
   }
 
@@ -180,8 +184,8 @@ export class PacketRing {
     return true;
   }
 
-  #tpid(slot: number, status: number): number {
-    return status & STATUS_TPID ? this.#halves[(slot + TPID) >> 1]! : ETH_P_8021Q;
+  #tpid(at: number, status: number): number {
+    return status & STATUS_TPID ? this.#halves[(at + TPID) >> 1]! : ETH_P_8021Q;
   }
 }
 

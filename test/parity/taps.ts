@@ -5,7 +5,7 @@
  */
 import { withNetns } from "../../src/linux/netns.ts";
 import { openPacketSocket, packetAddress } from "../../src/linux/packet.ts";
-import { openRing, PacketRing, SLOTS_MIN } from "../../src/linux/ring.ts";
+import { openRing, PacketRing, SLOT_LARGE } from "../../src/linux/ring.ts";
 import * as sys from "../../src/linux/sys.ts";
 import { type Ip, isLinkLocal6 } from "../../src/wire/address.ts";
 import * as eth from "../../src/wire/ethernet.ts";
@@ -44,7 +44,7 @@ export class FrameTaps {
 async function deviceTap(device: Device, place: string): Promise<Tap> {
   const ifindex = getIndex(device);
   const ring = new PacketRing(
-    await withNetns(device.namespace, () => openRing(ifindex, SLOTS_MIN)),
+    await withNetns(device.namespace, () => openRing(ifindex, SLOT_LARGE)),
   );
   const f = new Frame();
   return {

@@ -7,13 +7,13 @@ import type { Slave } from "../../driver/decide/machine.ts";
 import type { Groups } from "../../driver/group-table.ts";
 import { withNetns } from "../../linux/netns.ts";
 import { receiveAllGroups } from "../../linux/packet.ts";
-import { closeRing, openRing, type RingSocket, SLOTS_MAX, SLOTS_MIN } from "../../linux/ring.ts";
+import { closeRing, openRing, type RingSocket, SLOT_LARGE, SLOT_SMALL } from "../../linux/ring.ts";
 import { EventFd } from "../../linux/sys.ts";
 import { type Mac, macHigh, macLow } from "../../wire/address.ts";
 import * as shared from "./shared.ts";
 
-/** Ring slots of all slaves together, as long as each has its least. */
-const SLOTS_OF_ALL = 32_768;
+/** Slaves whose rings have large slots, 2 MiB each; the rings of more have small ones, 256 KiB each. */
+const LARGE_RINGS_MAX = 32;
 
 export interface DataPathStart
   extends Pick<shared.WorkerStart, "masterNetns" | "addresses" | "statistics"> {
@@ -44,12 +44,12 @@ export class DataPathThread {
   /** Resolves when the port's frames are received. */
   static async start(start: DataPathStart): Promise<DataPathThread> {
     const master = await withNetns(start.masterNetns, () =>
-      openRing(start.masterIfindex, SLOTS_MAX),
+      openRing(start.masterIfindex, SLOT_LARGE),
     );
     const rings = [master];
     try {
       receiveAllGroups(master.fd, start.masterIfindex);
-      const up = await withNetns(start.privateNetns, () => openRing(start.upIfindex, SLOTS_MAX));
+      const up = await withNetns(start.privateNetns, () => openRing(start.upIfindex, SLOT_LARGE));
       rings.push(up);
       const thread = new DataPathThread(start, master, up);
       await thread.#begin();
@@ -108,8 +108,8 @@ export class DataPathThread {
 
   /** Resolves when the slave's frames are received. `ifindex`: its host end. */
   async addSlave(id: Slave, ifindex: number): Promise<void> {
-    const slots = slotsFor(this.#slaveRings.size + 1);
-    const ring = await withNetns(this.#start.privateNetns, () => openRing(ifindex, slots));
+    const slot = this.#slaveRings.size < LARGE_RINGS_MAX ? SLOT_LARGE : SLOT_SMALL;
+    const ring = await withNetns(this.#start.privateNetns, () => openRing(ifindex, slot));
     this.#slaveRings.set(id, ring);
     this.#post({ type: "slave", id, ring });
   }
@@ -161,10 +161,4 @@ export class DataPathThread {
     this.#released.delete(id);
     void closeRing(ring);
   }
-}
-
-/** A power of two; memory for many slaves, short bursts for few. */
-function slotsFor(slaves: number): number {
-  const share = 2 ** Math.floor(Math.log2(SLOTS_OF_ALL / slaves));
-  return Math.min(SLOTS_MAX, Math.max(SLOTS_MIN, share));
 }

@@ -10,7 +10,7 @@ import { type Mode, pack } from "../../driver/settings.ts";
 import { Statistics } from "../../driver/statistics.ts";
 import { addVeth, getLink, setLink } from "../../linux/netlink/link.ts";
 import { withNetns } from "../../linux/netns.ts";
-import { closeRing, openRing, type RingSocket, SLOTS_MIN } from "../../linux/ring.ts";
+import { closeRing, openRing, type RingSocket, SLOT_LARGE } from "../../linux/ring.ts";
 import { EventFd } from "../../linux/sys.ts";
 import { macHigh, macLow } from "../../wire/address.ts";
 import { Forwarder, type Mailbox } from "./forwarder.ts";
@@ -38,7 +38,7 @@ class Lab {
     const link = linkToLan(scratch);
     const ends = scratch.namespace();
     const open = async (netns: number, ifindex: number): Promise<RingSocket> => {
-      const ring = await withNetns(netns, () => openRing(ifindex, SLOTS_MIN));
+      const ring = await withNetns(netns, () => openRing(ifindex, SLOT_LARGE));
       scratch.later(() => void closeRing(ring));
       return ring;
     };
