@@ -91,17 +91,17 @@ class Bench {
     return this.asked.filter(({ method }) => method !== "GET");
   }
 
-  run(line: string, script: string = main): Promise<Result> {
+  run(line: string, script: string = main, encoding: BufferEncoding = "utf8"): Promise<Result> {
     const env = {
       PATH: `${this.directory}:/usr/bin:/bin`,
       IPVLAN_RUN: join(this.directory, "run"),
     };
     const child = spawn(process.execPath, [script, ...line.split(" ")], { env });
     const result = { out: "", err: "" };
-    child.stdout.on("data", (piece) => {
+    child.stdout.setEncoding(encoding).on("data", (piece) => {
       result.out += piece;
     });
-    child.stderr.on("data", (piece) => {
+    child.stderr.setEncoding(encoding).on("data", (piece) => {
       result.err += piece;
     });
     return new Promise((resolve, reject) => {
@@ -325,6 +325,54 @@ test("link show puts the system's text right, with its exit status", async (t) =
     end: 3,
   });
 });
+
+test("what is shown keeps its bytes, UTF-8 or not, and names that are UTF-8 are found", async (t) => {
+  const bench = new Bench(t);
+  await bench.daemon(() => [200, { links: [{ ...slave, name: "sklave-ä", master: "ä0" }] }]);
+  bench.ip("printf '3: x: <UP>\\n    alias \\377\\n4: sklave-ä@if9: <UP>\\n    alias ü'");
+  const expected = [
+    Buffer.from("3: x: <UP>\n    alias "),
+    Buffer.of(0xff),
+    Buffer.from("\n4: sklave-ä@ä0: <UP>\n    alias ü"),
+  ];
+  for (const line of ["link", "monitor"])
+    assert.equal(
+      (await bench.run(line, main, "latin1")).out,
+      Buffer.concat(expected).toString("latin1"),
+      line,
+    );
+});
+
+test("a batch without lines of ours reads as the system's", async (t) => {
+  const bench = new Bench(t);
+  if (spawnSync("ip", ["-V"]).error !== undefined) return t.skip("needs iproute2: no ip in PATH");
+  rmSync(join(bench.directory, "ip"));
+  const file = join(bench.directory, "b");
+  for (const text of BATCHES)
+    for (const options of ["", "-force "]) {
+      writeFileSync(file, text, "latin1");
+      const line = `${options}-br -batch ${file}`;
+      const { stdout, stderr, status } = spawnSync("ip", line.split(" "), { encoding: "latin1" });
+      const { out, err, end } = await bench.run(line, main, "latin1");
+      assert.deepEqual([out, err, end], [stdout, stderr, status], `${options}${text.slice(0, 99)}`);
+    }
+  return undefined;
+});
+
+const LO = "link show dev lo\n";
+const NOSUCH = "link show dev clt-none\n";
+const BATCHES = [
+  "",
+  `${LO}\n# x\n${LO}`,
+  `${LO}${NOSUCH}${LO}`,
+  `\n\n  link \\\nshow # x\\\n${NOSUCH}addr show dev "lo"\n-d link\nfoo`,
+  `${LO}link set lo mtu x\n${LO}`,
+  `${LO}link show 'dev lo\n${LO}`,
+  `${LO}${"x ".repeat(600)}\n${LO}`,
+  `${LO}link show dev \\\n`,
+  `foo \xff\n${LO}`,
+  LO.repeat(10_000),
+];
 
 test("link show hides our own device beside the master, unless it is named", async (t) => {
   const bench = new Bench(t);
