@@ -125,20 +125,24 @@ await inSandbox(import.meta.url, {}, () => {
       await ip("lan", "neigh flush all"); // nobody tells the LAN of the change
     });
 
-    test("that is down takes the slaves' carrier, and gives it back", async () => {
-      await ip("host", "link set eth0 down");
-      await until(
-        async () => ip("ns0", "link show ipvl0"),
-        (shown) => /NO-CARRIER|LOWERLAYERDOWN/.test(shown),
-      );
-      await ip("host", "link set eth0 up");
-      await until(
-        async () => ip("ns0", "link show ipvl0"),
-        (shown) => /LOWER_UP/.test(shown),
-      );
-      assert.ok(await reaches("ns0", ADDRESS.lan.v4));
-      assert.ok(await reaches("ns0", ADDRESS.ns1.v4));
-    });
+    for (const [how, end, device] of [
+      ["is down", "host", "eth0"],
+      ["has lost its carrier", "lan", "w0"],
+    ] as const)
+      test(`that ${how} takes the slaves' carrier, and gives it back`, async () => {
+        await ip(end, `link set ${device} down`);
+        await until(
+          async () => ip("ns0", "link show ipvl0"),
+          (shown) => /NO-CARRIER|LOWERLAYERDOWN/.test(shown),
+        );
+        await ip(end, `link set ${device} up`);
+        await until(
+          async () => ip("ns0", "link show ipvl0"),
+          (shown) => /LOWER_UP/.test(shown),
+        );
+        assert.ok(await reaches("ns0", ADDRESS.lan.v4));
+        assert.ok(await reaches("ns0", ADDRESS.ns1.v4));
+      });
 
     test("takes its slaves along when it is deleted", async () => {
       await ip("host", "link add spare type veth peer name far");
