@@ -9,8 +9,9 @@
 import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { shell } from "../scripts/lab.ts";
-import { type Client, clientOf, daemonDirectory } from "../src/cli/client.ts";
+import { type Client, clientOf } from "../src/cli/client.ts";
 import type { LinkInfo, PortInfo } from "../src/daemon/control.ts";
+import { daemonDirectory } from "../src/daemon/run-directory.ts";
 import { createNetns, pinNetns } from "../src/linux/netns.ts";
 import { unmount } from "../src/linux/sys.ts";
 import { SYSTEM_IP } from "./slaves.ts";

@@ -5,8 +5,9 @@
  * A daemon serves the masters of one network namespace and listens in a directory named by that namespace's
  * inode. Its slaves may live anywhere; so who looks for a slave asks every daemon.
  */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import type {
   ChangeLink,
@@ -16,6 +17,7 @@ import type {
   LinkInfo,
   PortInfo,
 } from "../daemon/control.ts";
+import { daemonDirectory, runDirectory, socketIn } from "../daemon/run-directory.ts";
 import type { Compat } from "../driver/settings.ts";
 
 /** What a device is to a port. */
@@ -85,17 +87,36 @@ export class Client {
     await this.#ask("PATCH", "/v1/ports", { netns, master, compat });
   }
 
-  stop(remove: boolean): Promise<void> {
-    return this.#ask("POST", "/v1/stop", { remove });
+  /** Resolves when the daemon has ended, and the connection with it. */
+  async stop(remove: boolean): Promise<void> {
+    const { createConnection } = await import("node:net");
+    const connections: Socket[] = [];
+    await this.#ask("POST", "/v1/stop", { remove }, () => {
+      const connection = createConnection(this.#socketPath);
+      connections.push(connection);
+      return connection;
+    });
+    for (const connection of connections) await isClosed(connection.resume());
   }
 
-  async #ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+  /** `connect`: makes a connection that is kept; without, there is one for the request alone. */
+  async #ask<Answer>(
+    method: string,
+    path: string,
+    body?: object,
+    connect?: () => Socket,
+  ): Promise<Answer> {
     const { request } = await import("node:http"); // most lines are asked where there is no daemon
     const text = body === undefined ? "" : JSON.stringify(body);
-    const headers = body === undefined ? {} : jsonHeaders(text);
+    const headers = {
+      ...(body !== undefined && jsonHeaders(text)),
+      connection: connect === undefined ? "close" : "keep-alive",
+    };
+    const socketPath = this.#socketPath;
+    const way =
+      connect === undefined ? { socketPath, agent: false } : { createConnection: connect };
     return new Promise((resolve, reject) => {
-      const socketPath = this.#socketPath;
-      const asked = request({ socketPath, method, path, headers, agent: false });
+      const asked = request({ method, path, headers, ...way });
       asked.setTimeout(ANSWER_TIMEOUT_MS, () => asked.destroy(new Error("it does not answer")));
       asked.on("error", (error) => reject(asReachable(error)));
       asked.on("response", (response) => readAnswer<Answer>(response).then(resolve, reject));
@@ -103,6 +124,12 @@ export class Client {
     });
   }
 }
+
+const isClosed = (connection: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    if (connection.closed) resolve();
+    else connection.once("close", () => resolve());
+  });
 
 const jsonHeaders = (text: string): Record<string, string | number> => ({
   "content-type": "application/json",
@@ -125,16 +152,7 @@ async function readAnswer<Answer>(response: IncomingMessage): Promise<Answer> {
   throw new Error(`it answered ${status}`);
 }
 
-/** Where daemons listen. */
-export const runDirectory = (): string => process.env.IPVLAN_RUN ?? "/run/ipvlan";
-
-const SOCKET = "control.sock";
-
-/** The directory of the daemon for a namespace, given as a path that opens to it. */
-export const daemonDirectory = (netns: string): string =>
-  join(runDirectory(), String(statSync(netns).ino));
-
-export const clientIn = (directory: string): Client => new Client(join(directory, SOCKET));
+export const clientIn = (directory: string): Client => new Client(socketIn(directory));
 
 export const clientOf = (netns: string): Client => clientIn(daemonDirectory(netns));
 

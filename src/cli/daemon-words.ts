@@ -6,8 +6,8 @@
  */
 import { readlinkSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { runDirectory } from "../daemon/run-directory.ts";
 import type { Call } from "./call.ts";
-import { runDirectory } from "./client.ts";
 
 export function daemonWords({
   options,

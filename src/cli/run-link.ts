@@ -1,8 +1,9 @@
 /** `link add`, `link set` and `link delete` of slaves, through the daemon they belong to. */
 import { existsSync } from "node:fs";
 import type { LinkChanged } from "../daemon/control.ts";
+import { daemonDirectory } from "../daemon/run-directory.ts";
 import { about, type Call, namespaceWords, passLineOn, Refusal } from "./call.ts";
-import { type Client, daemonDirectory } from "./client.ts";
+import { type Client, NoDaemonError } from "./client.ts";
 import { daemonWords } from "./daemon-words.ts";
 import { noSuchDevice, notPermitted, refused, wrongArgument } from "./errors.ts";
 import type { LinkAdd } from "./link-add.ts";
@@ -15,10 +16,16 @@ import { findInteger } from "./words.ts";
 export async function addLink(request: LinkAdd, call: Call): Promise<number> {
   const { verb: _, name, netns, others, ...settings } = request;
   const target = netns === undefined ? undefined : getTarget(netns);
-  const client = await clientForMaster(request.master, call);
-  const create = (name: string): Promise<LinkChanged> => {
+  let client = await clientForMaster(request.master, call);
+  const create = async (name: string): Promise<LinkChanged> => {
     const link = { ...settings, ...(target && { target }), netns: call.netns, name };
-    return about(request.master, client.createLink(link));
+    try {
+      return await about(request.master, client.createLink(link));
+    } catch (error) {
+      if (!(error instanceof NoDaemonError) || error.isForbidden) throw error;
+      client = await start(call); // that one has just ended
+      return about(request.master, client.createLink(link));
+    }
   };
   const created = await (name === undefined ? createNameless(create) : create(name));
   tellTouched(created);
@@ -77,8 +84,11 @@ async function clientForMaster(master: string, call: Call): Promise<Client> {
   if (own !== undefined) return own;
   if (await daemons.isForbidden()) throw notPermitted();
   await checkDevice(master, call); // no daemon for a slip of the pen
-  return startDaemon(daemonDirectory(call.netns), call.netns, daemonWords(call));
+  return start(call);
 }
+
+const start = (call: Call): Promise<Client> =>
+  startDaemon(daemonDirectory(call.netns), call.netns, daemonWords(call));
 
 async function checkDevice(name: string, call: Call): Promise<void> {
   const words = [...namespaceWords(call), "link", "show", "dev", name];

@@ -1,5 +1,4 @@
 /** `port`, `status` and `daemon`: about the masters of one namespace, so the daemon of that namespace answers. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { about, type Call } from "./call.ts";
 import { clientOf, NoDaemonError, withDaemon } from "./client.ts";
 import { daemonWords } from "./daemon-words.ts";
@@ -37,27 +36,13 @@ export async function runDaemon(call: Call): Promise<number> {
   }
   demandPrivilege();
   const { runDaemon } = await import("../daemon/main.ts");
-  if (await runDaemon()) return 0;
+  if (await runDaemon()) process.exit(0); // with connections that are still open
   throw new UsageError("ipvlan: another daemon serves this network namespace", STATUS_SERVED);
 }
 
-const STOP_TIMEOUT_MS = 10_000;
-const STOP_POLL_MS = 10;
-
 /** Returns when the daemon is gone. */
 export async function stopDaemon({ remove }: DaemonStop, call: Call): Promise<number> {
-  const client = clientOf(call.netns);
-  await getAnswer(about("the daemon", client.stop(remove)));
-  const deadline = Date.now() + STOP_TIMEOUT_MS;
-  const answers = (): Promise<boolean> =>
-    client.ports(call.netns).then(
-      () => true,
-      () => false, // while it goes it may also cut us off
-    );
-  while (await answers()) {
-    if (Date.now() > deadline) throw new UsageError("ipvlan: it does not stop", STATUS_FAILED);
-    await sleep(STOP_POLL_MS);
-  }
+  await getAnswer(about("the daemon", clientOf(call.netns).stop(remove)));
   return 0;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What the command and the daemon say to each other: JSON over HTTP on a unix socket, version 1. Types only:
- * `cli/client.ts` asks, `api.ts` answers.
+ * `cli/client.ts` asks, `api.ts` answers, and `schemas.ts` says the same to who is not written in TypeScript.
  */
 
 import type { Compat, Flag, Mode } from "../driver/settings.ts";
@@ -71,13 +71,52 @@ export interface ChangeLink {
   readonly flag?: Flag;
 }
 
-/** Answer to both: the slave, and the other slaves of the port whose mode or flag changed with it. */
+/** DELETE /v1/links. */
+export interface RemoveLink {
+  readonly netns: string;
+  readonly name: string;
+}
+
+/** Answer to the first two: the slave, and the other slaves of the port whose mode or flag changed with it. */
 export interface LinkChanged {
   readonly link: LinkInfo;
   readonly touched: readonly string[];
 }
 
+/** GET /v1/links and /v1/ports. */
+export interface Here {
+  readonly netns: string;
+}
+
+export interface Links {
+  readonly links: readonly LinkInfo[];
+}
+
+export interface Ports {
+  readonly ports: readonly PortInfo[];
+}
+
+/** PATCH /v1/ports. */
+export interface ChangePort {
+  readonly netns: string;
+  readonly master: string;
+  readonly compat: Compat;
+}
+
+export interface PortChanged {
+  readonly port: PortInfo;
+}
+
+/** POST /v1/stop. `remove`: the slaves go too. */
+export interface Stop {
+  readonly remove?: boolean;
+}
+
 /** Body of every answer that is not 2xx. */
+export interface Refusal {
+  readonly error: ControlError;
+}
+
 export interface ControlError {
   readonly code: string;
   readonly errno: number;

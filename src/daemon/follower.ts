@@ -116,7 +116,7 @@ export class Follower {
       action();
     } catch (error) {
       if (!(error instanceof NetlinkError || error instanceof SysError)) throw error;
-      process.stderr.write(`${error.message}\n`);
+      this.#ground.log.warn({ code: error.code }, error.message);
       this.#later ??= setTimeout(() => {
         this.#later = undefined;
         this.#guarded(() => this.resync());
@@ -159,7 +159,7 @@ export class Follower {
         continue;
       }
       const slave = port.slaves.findAt(nsid, link.index);
-      if (slave !== undefined && this.#hasHostEnd(slave)) port.slaves.moved(slave, port.noarp);
+      if (slave !== undefined && this.#hasHostEnd(slave)) port.slaveMoved(slave);
       if (port.masterNsid !== nsid || port.master.index !== link.index) continue;
       if (link.newIfindex === undefined) this.#followed.masterGone(port);
       else this.#followed.masterMoved(port, link);

@@ -23,6 +23,7 @@ import { assignNsid } from "../linux/netlink/nsid.ts";
 import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
 import { fdPath } from "../linux/netns.ts";
 import type { Ip, Mac } from "../wire/address.ts";
+import { ConflictLog } from "./conflict-log.ts";
 import {
   downName,
   hostName,
@@ -31,9 +32,13 @@ import {
   portAlias,
   slaveAlias,
 } from "./identity.ts";
+import type { Log } from "./log.ts";
 import type { Slave } from "./slave.ts";
 import { SlaveTable } from "./slave-table.ts";
 import { Witness } from "./witness.ts";
+
+/** Of slaves in one line of the log. */
+const NAMES_TOLD_MAX = 16;
 
 /** What all ports of a daemon share. */
 export interface Ground {
@@ -42,6 +47,7 @@ export interface Ground {
   readonly socket: NetlinkSocket;
   readonly stateDir: string;
   readonly onDeath: (error: Error) => void;
+  readonly log: Log;
 }
 
 export interface PortSpec {
@@ -58,6 +64,13 @@ export interface PortSpec {
 /** Where what L3S changed in the master's namespace is kept until it is put back. */
 export const savedPath = ({ stateDir }: Ground, port: PortId): string =>
   `${stateDir}/sysctls-${port}.json`;
+
+/** A slave, as the log has it. */
+export const named = ({ name, id, netnsPath: netns }: Slave): object => ({
+  slave: name,
+  id,
+  netns,
+});
 
 export interface NewSlave {
   readonly name: string;
@@ -79,6 +92,7 @@ export class LivePort {
   readonly #ground: Ground;
   readonly #masterNetns: number;
   readonly #side: MasterSide;
+  readonly #conflictLog: ConflictLog;
   #thread!: DataPathThread;
   #isChanging: boolean;
   /** Memory of the address table that the thread reads. */
@@ -131,6 +145,10 @@ export class LivePort {
       alias: this.#alias,
       addresses: () => this.#activeAddresses(),
     });
+    this.#conflictLog = new ConflictLog(
+      (text, address) => this.tell(text, { address }),
+      () => this.port.conflicts(),
+    );
     this.slaves = new SlaveTable(ground.socket, this.port, {
       owners: (ips) => this.#ownersChanged(ips),
       groups: (id, groups) => this.#thread.setGroups(id, groups),
@@ -142,6 +160,15 @@ export class LivePort {
     const { name, index: ifindex } = this.master;
     const { settings } = this.port;
     return { port: this.id, master: { name, ifindex }, settings, isChanging: this.#isChanging };
+  }
+  /** What it is set to, as the log has it. */
+  get state(): object {
+    return { ...this.port.settings, consumption: this.intakeName, wayUp: this.wayUpName };
+  }
+  /** Tells the log, of this port. */
+  tell(text: string, fields: object = {}): void {
+    const { name: master, index: ifindex } = this.master;
+    this.#ground.log.info({ master, ifindex, ...fields }, text);
   }
   get intakeName(): string {
     return this.#side.intakeName;
@@ -174,6 +201,7 @@ export class LivePort {
       const slave = await this.adopt(host, id);
       slave.forbidSharedLinkLocal(this.port.mac);
       if (spec.up === true) slave.change({ up: true });
+      this.tell("slave added", named(slave));
       return slave;
     } catch (error) {
       this.removeSlave(id);
@@ -213,8 +241,15 @@ export class LivePort {
 
   /** The slave's devices are gone. */
   forget(slave: Slave): void {
+    this.tell("slave removed", { slave: slave.name, id: slave.id });
     this.#thread.removeSlave(slave.id);
     this.slaves.remove(slave);
+  }
+
+  /** It has left its namespace for another. */
+  slaveMoved(slave: Slave): void {
+    this.slaves.moved(slave, this.noarp);
+    this.tell("slave moved", named(slave));
   }
 
   /** Sets mode and flag of the port; which slaves that changes. All or nothing. */
@@ -237,7 +272,10 @@ export class LivePort {
       for (const slave of this.slaves.all()) slave.change({ noarp: this.noarp });
     }
     this.changed();
-    return this.slaves.all();
+    const slaves = this.slaves.all();
+    const touched = slaves.slice(0, NAMES_TOLD_MAX).map(({ name }) => name);
+    this.tell("settings changed", { ...this.state, touched, touchedCount: slaves.length });
+    return slaves;
   }
 
   /** Every slave is as the settings want it. */
@@ -250,6 +288,7 @@ export class LivePort {
     this.port.setCompat(compat);
     this.#thread.configure(this.#packed);
     this.#writeAlias();
+    this.tell("settings changed", this.state);
   }
 
   /** The kernel tells of the master's device. */
@@ -274,6 +313,7 @@ export class LivePort {
   }
 
   masterAddresses(addresses: readonly Ip[]): void {
+    this.#conflictLog.lookLater();
     this.port.setMasterAddresses(addresses);
   }
 
@@ -301,6 +341,7 @@ export class LivePort {
   }
 
   async #endDataPath(): Promise<void> {
+    this.#conflictLog.close();
     this.slaves.close();
     await (this.#thread as DataPathThread | undefined)?.close();
   }
@@ -357,6 +398,7 @@ export class LivePort {
 
   /** Keeps the thread's table and the master's intake in step with the port. */
   #ownersChanged(ips: Iterable<Ip>): void {
+    this.#conflictLog.lookLater();
     const { addresses } = this.port;
     if (addresses.buffer !== this.#shared) {
       this.#shared = addresses.buffer;

@@ -1,8 +1,17 @@
-/** The daemon of one network namespace: `ipvlan daemon run`. */
+/**
+ * The daemon of one network namespace: `ipvlan daemon run`.
+ *
+ * How it ends, told to by a request or by a signal: it takes no more connections and cuts off who asks now, as if it
+ * were gone; what was asked before is done; the ports are closed or removed, then the folder; the request is answered.
+ * Its connection ends with the process, so who waits for that knows that nothing of the daemon is left.
+ */
 import { chmodSync, rmSync } from "node:fs";
+import type { Server } from "node:http";
+import type { Logger } from "pino";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
-import { currentNetns, withNetns } from "../linux/netns.ts";
-import { buildApi } from "./api.ts";
+import { withNetns } from "../linux/netns.ts";
+import { buildApi, CONNECTIONS_MAX } from "./api.ts";
+import { openLog } from "./log.ts";
 import {
   becomeTheDaemon,
   findPlaces,
@@ -11,53 +20,68 @@ import {
   removePlaces,
 } from "./places.ts";
 import { Registry } from "./registry.ts";
-import { Witness, watchHolders } from "./witness.ts";
 
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
 export async function runDaemon(): Promise<boolean> {
+  const log = openLog();
   const places = findPlaces();
   if (!(await becomeTheDaemon(places))) return false;
-  const privateNetns = openPrivateNetns(places);
+  const privateNetns = openPrivateNetns(places, log);
   const registry = new Registry({
     privateNetns,
     socket: withNetns(privateNetns, () => NetlinkSocket.open()),
     stateDir: places.dir,
     onDeath: (error) => {
+      log.fatal({ err: error }, "the data path has died");
       throw error;
     },
+    log,
   });
   try {
-    return await serve(registry, places);
+    await serve(registry, places, log);
+    return true;
   } catch (error) {
     await registry.close(false); // threads that run would keep this process alive
     throw error;
   }
 }
 
-async function serve(registry: Registry, places: Places): Promise<boolean> {
+async function serve(registry: Registry, places: Places, log: Logger): Promise<void> {
   await registry.adopt();
-  const { promise: stopped, stop } = stopSignal();
-  const api = buildApi({ registry, stop });
-  rmSync(places.socket, { force: true }); // of a daemon that was killed
-  await api.listen({ path: places.socket });
-  chmodSync(places.socket, 0o600);
-  const own = new Witness(currentNetns());
-  const holders = watchHolders(() => own.isHeld() || stop(true));
-  const remove = await stopped;
-  holders.close();
-  // The socket answers to the last: when it no longer does, everything has been done.
-  await registry.close(remove);
-  await api.close();
-  if (registry.ports.length === 0) removePlaces(places);
-  return true;
+  let stopping: Promise<void> | undefined;
+  const stop = (remove: boolean): Promise<void> => {
+    stopping ??= (async () => {
+      api.server.close();
+      await registry.close(remove);
+      if (registry.ports.length === 0) removePlaces(places);
+      log.info({ remove }, "daemon stopped");
+    })();
+    return stopping;
+  };
+  let end!: () => void;
+  let fail!: (error: unknown) => void;
+  const ended = new Promise<void>((resolve, reject) => {
+    end = resolve;
+    fail = reject;
+  });
+  const isStopping = () => stopping !== undefined;
+  const api = buildApi({ registry, isStopping, stop, end, log });
+  for (const signal of ["SIGINT", "SIGTERM"])
+    process.once(signal, () => stop(false).then(end, fail));
+  await api.ready();
+  await listen(api.server, places);
+  log.info({ engine: "userspace", dir: places.dir }, "daemon started");
+  await ended;
 }
 
-/** `promise`: whether to remove everything, once somebody wants this daemon to end. */
-function stopSignal(): { promise: Promise<boolean>; stop: (remove: boolean) => void } {
-  let stop!: (remove: boolean) => void;
-  const promise = new Promise<boolean>((resolve) => {
-    stop = resolve;
+function listen(server: Server, { socket, handed }: Places): Promise<void> {
+  if (handed === undefined) rmSync(socket, { force: true }); // of a daemon that was killed
+  const where = handed === undefined ? { path: socket } : { fd: handed };
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ ...where, backlog: CONNECTIONS_MAX }, () => {
+      if (handed === undefined) chmodSync(socket, 0o600);
+      resolve();
+    });
   });
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop(false));
-  return { promise, stop };
 }

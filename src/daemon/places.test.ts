@@ -6,6 +6,7 @@ import { inSandbox } from "../../test/in-sandbox.ts";
 import { currentNetns, netnsInode, withNetns } from "../linux/netns.ts";
 import { close, tryLock } from "../linux/sys.ts";
 import { findSysctl } from "../linux/sysctl.ts";
+import { openLog } from "./log.ts";
 import { becomeTheDaemon, findPlaces, openPrivateNetns, removePlaces } from "./places.ts";
 
 await inSandbox(import.meta.url, {}, () => {
@@ -29,7 +30,7 @@ await inSandbox(import.meta.url, {}, () => {
 
   test("the private namespace has no IPv6, is none of ours and is found again", () => {
     const places = findPlaces();
-    const first = openPrivateNetns(places);
+    const first = openPrivateNetns(places, openLog());
     for (const scope of ["default", "all"])
       assert.equal(
         withNetns(first, () => findSysctl(`ipv6/conf/${scope}/disable_ipv6`)),
@@ -37,7 +38,7 @@ await inSandbox(import.meta.url, {}, () => {
       );
     assert.notEqual(netnsInode(first), inodeOf(currentNetns()));
     const inode = inodeOf(first);
-    const second = openPrivateNetns(places);
+    const second = openPrivateNetns(places, openLog());
     assert.equal(inodeOf(second), inode, "though nobody held it open");
   });
 
@@ -46,7 +47,7 @@ await inSandbox(import.meta.url, {}, () => {
     removePlaces(places);
     findPlaces();
     writeFileSync(`${places.dir}/netns`, "");
-    const fd = openPrivateNetns(places);
+    const fd = openPrivateNetns(places, openLog());
     assert.notEqual(inodeOf(fd), inodeOf(currentNetns()));
   });
 

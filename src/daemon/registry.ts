@@ -18,7 +18,14 @@ import {
   parsePortAlias,
   parseSlaveAlias,
 } from "./identity.ts";
-import { type Ground, LivePort, type NewSlave, type PortSpec, savedPath } from "./live-port.ts";
+import {
+  type Ground,
+  LivePort,
+  type NewSlave,
+  named,
+  type PortSpec,
+  savedPath,
+} from "./live-port.ts";
 import { findAnywhere, findMaster, findMovedTo, type Place, refuseUnfit } from "./masters.ts";
 import { findNetnsPath } from "./namespaces.ts";
 import type { Slave } from "./slave.ts";
@@ -86,8 +93,8 @@ export class Registry {
     await this.#inTurn(async () => {
       const links = dumpLinks(this.#ground.socket);
       for (const link of links) if (isHalfMade(link)) this.#deleteDevice(link.index);
-      for (const link of links) await told(() => this.#adoptPort(link));
-      for (const link of links) await told(() => this.#adoptSlave(link));
+      for (const link of links) await this.#told(() => this.#adoptPort(link));
+      for (const link of links) await this.#told(() => this.#adoptSlave(link));
       for (const port of this.ports)
         if (port.slaves.size === 0) await this.#removePort(port);
         else port.changed();
@@ -193,7 +200,16 @@ export class Registry {
   }
 
   #later(action: () => Promise<void>): void {
-    void told(() => this.#inTurn(action));
+    void this.#told(() => this.#inTurn(action));
+  }
+
+  /** Carries out what nobody waits for; a failure is told in the log, and the rest goes on. */
+  async #told(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.#ground.log.error({ err: error });
+    }
   }
 
   #get(netns: string, name: string): Found {
@@ -234,6 +250,7 @@ export class Registry {
   async #startPort(netns: string, spec: Omit<PortSpec, "masterNetns">): Promise<LivePort> {
     const port = await LivePort.start(this.#ground, { ...spec, masterNetns: openSync(netns, "r") });
     this.#ports.set(keyOf(port.masterNsid, port.master.index), port);
+    port.tell("port started", port.state);
     this.#follower.resync();
     return port;
   }
@@ -258,7 +275,7 @@ export class Registry {
     const told = parseSlaveAlias(host.alias);
     if (told === undefined) return;
     const port = this.ports.find(({ id }) => id === told.port);
-    if (port !== undefined) await port.adopt(host, told.id);
+    if (port !== undefined) port.tell("slave found again", named(await port.adopt(host, told.id)));
     else if (getLink(this.#ground.socket, downName(told.port)) === undefined)
       deleteLink(this.#ground.socket, host.index);
   }
@@ -270,9 +287,10 @@ export class Registry {
     if (getLink(socket, index, { targetNsid: port.masterNsid }) !== undefined) return;
     if (!this.#ports.delete(keyOf(port.masterNsid, index))) return;
     const netns = await port.detach();
+    port.tell("master left its namespace");
     const moved = (to && findMovedTo(netns, to)) ?? findAnywhere(name, mac!, privateNetns);
     await this.#moveOn(port.identity, netns, moved);
-    for (const host of dumpLinks(socket)) await told(() => this.#adoptSlave(host));
+    for (const host of dumpLinks(socket)) await this.#told(() => this.#adoptSlave(host));
   }
 
   /** A port goes on where its master is now, or it ends. `netns` is where the master was; it is closed. */
@@ -323,20 +341,12 @@ export class Registry {
     if (!this.#ports.delete(keyOf(port.masterNsid, port.master.index))) return;
     for (const { id } of port.slaves.all()) port.removeSlave(id);
     await port.close(true);
+    port.tell("port ended");
   }
 }
 
 function demand(isAllowed: boolean): void {
   if (!isAllowed) throw new PortError("EPERM");
-}
-
-/** Carries out what nobody waits for; a failure is told in the log, and the rest goes on. */
-async function told(action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    process.stderr.write(`${error}\n`);
-  }
 }
 
 /** What a daemon that was killed had not finished making. */

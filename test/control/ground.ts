@@ -10,7 +10,8 @@ import type { ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { netnsOf, shell, spawnAt } from "../../scripts/lab.ts";
-import { type Client, clientIn, daemonDirectory, runDirectory } from "../../src/cli/client.ts";
+import { type Client, clientIn } from "../../src/cli/client.ts";
+import { daemonDirectory, runDirectory } from "../../src/daemon/run-directory.ts";
 import { SYSTEM_IP } from "../slaves.ts";
 
 export const NAMESPACES = ["ns0", "ns1", "ns2"] as const;
@@ -30,7 +31,10 @@ export async function buildGround(): Promise<void> {
 export async function clearGround(): Promise<void> {
   try {
     for (const directory of daemonDirectories()) {
-      assert.doesNotMatch(readFileSync(`${directory}/daemon.log`, "utf8"), /Error/);
+      assert.doesNotMatch(
+        readFileSync(`${directory}/daemon.log`, "utf8"),
+        /Error|"level":"(error|fatal)"/,
+      );
       await clientIn(directory).stop(true);
     }
     assert.ok(await becomes(() => daemonDirectories().length === 0), "a daemon leaves its folder");
@@ -112,7 +116,7 @@ async function intoUserNamespace(): Promise<string[]> {
   return ["nsenter", `--target=${holder.pid}`, "--user", "--net"];
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 3000;
 
 /** Whether it comes true soon: ports follow the kernel, they do not make it wait. */
 export async function becomes(isSo: () => boolean | Promise<boolean>): Promise<boolean> {
