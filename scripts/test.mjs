@@ -32,6 +32,7 @@ const TOOLS = {
   ethtool: "ethtool",
   iperf3: "iperf3",
   dumpcap: "wireshark-common",
+  mandoc: "mandoc",
   zsh: "zsh",
   fish: "fish",
 };

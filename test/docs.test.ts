@@ -7,6 +7,8 @@
  *
  *     <!-- run -->                  at the root of the repository
  *     <!-- run in a sandbox -->     as root of a host with an eth0 (scripts/lab.ts)
+ *
+ * The man page shows lines without what they print, behind the same mark in a comment of its own.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -41,6 +43,15 @@ const DOCUMENTS: readonly Document[] = [
   const text = readFileSync(path.join(ROOT, file), "utf8");
   return { file, text, prose: text.replace(FENCE, "").replace(/`[^`\n]*`/g, "") };
 });
+
+/** The man page's examples, as the other documents have theirs. */
+const MAN_PAGE = {
+  file: "man/ipvlan.8",
+  text: read("man/ipvlan.8")
+    .replace(/^\.\\" (run[^\n]*)\n\.Bd[^\n]*\n(.*?)^\.Ed$/gms, "<!-- $1 -->\n```console\n$2```")
+    .replace(/^# .*/gm, "$&\n…")
+    .replaceAll("\\e", "\\"),
+};
 
 if (!insideSandbox()) {
   for (const document of DOCUMENTS)
@@ -147,7 +158,7 @@ interface Transcript {
 
 function transcripts(mark: string): Transcript[] {
   const block = new RegExp(`<!-- ${mark} -->\\n\`\`\`console\\n(.*?)^\`\`\`$`, "gms");
-  return DOCUMENTS.flatMap(({ file, text }) =>
+  return [...DOCUMENTS, MAN_PAGE].flatMap(({ file, text }) =>
     Array.from(text.matchAll(block), ([, body]) => {
       const lines = body!
         .split(/^[$#] /m)
