@@ -133,7 +133,9 @@ function undefinedReferences({ prose }: Document): string[] {
 
 /** Paths in backticks; what is built is looked for where it is built from. */
 function namedFiles(text: string): string[] {
-  const names = text.matchAll(/`(?:dist\/)?((?:src|test|scripts|examples|docs|man|completions|packaging)\/[\w./-]+)`/g);
+  const names = text.matchAll(
+    /`(?:dist\/)?((?:src|test|scripts|examples|docs|man|completions|packaging)\/[\w./-]+)`/g,
+  );
   return [...new Set(Array.from(names, ([, name]) => name!.replace(/\.js$/, ".ts")))];
 }
 
