@@ -3,7 +3,8 @@
  * end is the daemon's; here it is told as Linux's driver would have it told: its kind, its master, the port's mode
  * and flag.
  *
- * Pure: output in, output out. What is not about our devices stays as it is, byte for byte.
+ * Pure: output in, output out. What is not about our devices stays as it is, byte for byte: a character is a byte, as
+ * not all that people write into devices is UTF-8.
  */
 import type { LinkInfo } from "../daemon/control.ts";
 import type { Keep } from "./show.ts";
@@ -24,7 +25,13 @@ export function factsOf(links: readonly LinkInfo[], words: readonly string[]): F
   const masters = links.filter((link) => link.masterHere).map((link) => link.masterIfindex);
   const names = masters.map((ifindex) => `ipvlup${ifindex}`);
   const hidden = new Set(names.filter((name) => !words.includes(name)));
-  return { slaves: links.filter((link) => link.here), hidden, keep: "all" };
+  const slaves = links.filter((link) => link.here);
+  return { slaves: slaves.map(inBytes), hidden, keep: "all" };
+}
+
+function inBytes(link: LinkInfo): LinkInfo {
+  const bytesOf = (text: string) => Buffer.from(text).toString("latin1");
+  return { ...link, name: bytesOf(link.name), master: bytesOf(link.master) };
 }
 
 function isKept(name: unknown, slave: LinkInfo | undefined, { keep, hidden }: Facts): boolean {

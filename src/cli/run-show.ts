@@ -11,7 +11,7 @@ export async function show({ words, keep }: Show, call: Call): Promise<number> {
   const facts = { ...factsOf(links, words), keep };
   if (facts.slaves.length === 0 && facts.hidden.size === 0) return passLineOn(call);
   const shown = await capture(getSystemIp(call.self), [...call.options.words, ...words]);
-  process.stdout.write(rewrite(shown.output, facts, call.options));
+  process.stdout.write(rewrite(shown.output, facts, call.options), "latin1");
   return shown.status;
 }
 

@@ -1,126 +1,10 @@
-/** The command as a process of its own, with a daemon that only pretends and an `ip` that is a shell script. */
+/** The command as a process, on the bench of `test/cli-bench.ts`. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer, type Server } from "node:http";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import test, { type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
-
-const main = fileURLToPath(new URL("main.js", import.meta.url));
-
-interface Asked {
-  readonly method: string;
-  readonly path: string;
-  readonly body: Record<string, unknown> | undefined;
-}
-
-type Answer = readonly [status: number, body?: unknown];
-
-const slave = {
-  name: "i0",
-  ifindex: 4,
-  here: true,
-  master: "eth0",
-  masterIfindex: 3,
-  masterHere: true,
-  masterUp: true,
-  mode: "l3",
-  flag: "bridge",
-  addresses: [],
-};
-
-/** A directory with an `ip` that tells what it was given, perhaps a daemon, and the command to try on them. */
-class Bench {
-  readonly directory: string;
-  readonly asked: Asked[] = [];
-  server: Server | undefined;
-
-  constructor(t: TestContext) {
-    this.directory = mkdtempSync(join(tmpdir(), "ipvlan-cli-"));
-    this.ip('echo "ip $*"');
-    t.after(() => {
-      this.server?.close();
-      rmSync(this.directory, { recursive: true });
-    });
-  }
-
-  /** What the system's `ip` does. */
-  ip(script: string): void {
-    const path = join(this.directory, "ip");
-    writeFileSync(path, `#!/bin/sh\n${script}\n`);
-    chmodSync(path, 0o755);
-  }
-
-  /** A daemon for the namespace we are in, or another. */
-  async daemon(
-    answer: (asked: Asked) => Answer,
-    inode: number = statSync("/proc/self/ns/net").ino,
-  ): Promise<void> {
-    const directory = join(this.directory, "run", String(inode));
-    mkdirSync(directory, { recursive: true });
-    this.server = createServer(async (request, response) => {
-      let text = "";
-      for await (const piece of request) text += piece;
-      const body = text === "" ? undefined : JSON.parse(text);
-      const asked = { method: request.method ?? "", path: request.url ?? "", body };
-      this.asked.push(asked);
-      const [status, told] = answer(asked);
-      response.writeHead(status).end(told === undefined ? "" : JSON.stringify(told));
-    });
-    const server = this.server;
-    await new Promise<void>((done) => server.listen(join(directory, "control.sock"), done));
-  }
-
-  /** A daemon that knows the slave i0 and gives one answer to whatever is to be changed. */
-  daemonWithSlave(answer: Answer): Promise<void> {
-    return this.daemon(({ method }) => (method === "GET" ? [200, { links: [slave] }] : answer));
-  }
-
-  /** What was asked to be changed. */
-  get changes(): Asked[] {
-    return this.asked.filter(({ method }) => method !== "GET");
-  }
-
-  run(line: string, script: string = main): Promise<Result> {
-    const env = {
-      PATH: `${this.directory}:/usr/bin:/bin`,
-      IPVLAN_RUN: join(this.directory, "run"),
-    };
-    const child = spawn(process.execPath, [script, ...line.split(" ")], { env });
-    const result = { out: "", err: "" };
-    child.stdout.on("data", (piece) => {
-      result.out += piece;
-    });
-    child.stderr.on("data", (piece) => {
-      result.err += piece;
-    });
-    return new Promise((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (code, signal) => resolve({ ...result, end: signal ?? code ?? -1 }));
-    });
-  }
-}
-
-interface Result {
-  readonly out: string;
-  readonly err: string;
-  /** Exit status, or the signal that ended it. */
-  readonly end: number | string;
-}
-
-const error = (code: string, message: string, extack?: string): unknown => ({
-  error: { code, errno: 1, message, ...(extack && { extack }) },
-});
+import test from "node:test";
+import { type Answer, Bench, error, main, slave } from "../../test/cli-bench.ts";
 
 test("other lines go to the system's ip word for word, and its exit status comes back", async (t) => {
   const bench = new Bench(t);
@@ -326,6 +210,23 @@ test("link show puts the system's text right, with its exit status", async (t) =
   });
 });
 
+test("what is shown keeps its bytes, UTF-8 or not, and names that are UTF-8 are found", async (t) => {
+  const bench = new Bench(t);
+  await bench.daemon(() => [200, { links: [{ ...slave, name: "sklave-ä", master: "ä0" }] }]);
+  bench.ip("printf '3: x: <UP>\\n    alias \\377\\n4: sklave-ä@if9: <UP>\\n    alias ü'");
+  const expected = [
+    Buffer.from("3: x: <UP>\n    alias "),
+    Buffer.of(0xff),
+    Buffer.from("\n4: sklave-ä@ä0: <UP>\n    alias ü"),
+  ];
+  for (const line of ["link", "monitor"])
+    assert.equal(
+      (await bench.run(line, main, "latin1")).out,
+      Buffer.concat(expected).toString("latin1"),
+      line,
+    );
+});
+
 test("link show hides our own device beside the master, unless it is named", async (t) => {
   const bench = new Bench(t);
   const links = [{ ...slave, here: false }];
@@ -364,86 +265,6 @@ test("a line for a master that is not there starts no daemon", async (t) => {
   });
 });
 
-const BATCH_SLAVE = { ...slave, addresses: ["10.0.0.10/24"] };
-
-/** An `ip` that tells what it is given, also by its input; a line with "bad" in it is one that fails. */
-const BATCH_IP = `echo "ip $*"
-n=0
-case "$*" in *-batch*) while read -r line; do
-  n=$((n+1)); echo "$line"
-  case "$line" in *bad*) echo "Command failed -:$n" >&2; exit 1;; *worse*) exit 255;; esac
-done;; esac`;
-
-async function batchBench(
-  t: TestContext,
-): Promise<Bench & { batch(text: string): Promise<Result> }> {
-  const bench = new Bench(t);
-  bench.ip(BATCH_IP);
-  await bench.daemon(({ method }) =>
-    method === "GET" ? [200, { links: [BATCH_SLAVE] }] : [201, { link: slave, touched: [] }],
-  );
-  const file = join(bench.directory, "b");
-  const batch = (text: string) => {
-    writeFileSync(file, text);
-    return bench.run(`-d -batch ${file}`);
-  };
-  return Object.assign(bench, { batch });
-}
-
-test("a batch: lines of the system's run together, ours between them", async (t) => {
-  const bench = await batchBench(t);
-  const { out, err, end } = await bench.batch(
-    "link set eth0 up\n# x\naddr add 10.0.0.11/24 dev i0\nlink add link eth0 i1 type ipvlan\nroute\n",
-  );
-  const first = "ip -d -batch -\nlink set eth0 up\naddr add 10.0.0.11/24 dev i0\n";
-  assert.deepEqual([out, err, end], [`${first}ip -d -batch -\nroute\n`, "", 0]);
-  assert.equal(bench.changes.length, 1);
-});
-
-test("a batch ends at the first line that fails, which is told by its number", async (t) => {
-  const bench = await batchBench(t);
-  const file = join(bench.directory, "b");
-  for (const [text, err, end] of [
-    ["\n# x\nlink set v0 bad\nroute\n", `Command failed ${file}:3\n`, 1],
-    ["route\n\nlink set i0 type ipvlan mode l2\nbad\n", `Command failed ${file}:4\n`, 1],
-    [
-      "route\nlink set i0 address 02:00:00:00:00:01\n",
-      `RTNETLINK answers: Operation not supported\nCommand failed ${file}:2\n`,
-      1,
-    ],
-    [
-      "addr add 10.0.0.11/24 dev i0\naddr add 10.0.0.11/32 dev i0\naddr add 10.0.0.10/25 dev i0",
-      `Error: Address already assigned to an ipvlan device.\nCommand failed ${file}:3\n`,
-      1,
-    ],
-    ["worse\nroute\n", "", 255],
-    [
-      "link set i0 type ipvlan mode\nroute\n",
-      'Command line is not complete. Try option "help"\n',
-      255,
-    ],
-  ] as const) {
-    const result = await bench.batch(text);
-    assert.deepEqual([result.err, result.end], [err, end], text);
-    assert.equal(result.out.includes("ip -d -batch -\nroute\n\n"), false);
-  }
-});
-
-test("with -force a batch goes on, and its exit status tells that something failed", async (t) => {
-  const bench = await batchBench(t);
-  bench.ip("cat >&2");
-  const file = join(bench.directory, "b");
-  writeFileSync(file, "link del i0\nlink set i0 address 02:00:00:00:00:01\nroute\n");
-  const { err, end } = await bench.run(`-force -b ${file}`);
-  const refusal = `RTNETLINK answers: Operation not supported\nCommand failed ${file}:2\n`;
-  assert.deepEqual([err, end], [`${refusal}route\n`, 1]);
-});
-
-test("a batch that cannot be read is the system's to refuse", async (t) => {
-  const bench = new Bench(t);
-  assert.equal((await bench.run("-b /nosuch")).out, "ip -b /nosuch\n");
-});
-
 test("events of slaves are told as of ipvlan, others as they are", async (t) => {
   const bench = new Bench(t);
   await bench.daemonWithSlave([200]);
@@ -458,7 +279,9 @@ test("events of slaves are told as of ipvlan, others as they are", async (t) => 
 });
 
 test("an address that another slave has is refused, any other goes to the system", async (t) => {
-  const bench = await batchBench(t);
+  const bench = new Bench(t);
+  const links = [{ ...slave, addresses: ["10.0.0.10/24"] }];
+  await bench.daemon(() => [200, { links }]);
   const refused = {
     out: "",
     err: "Error: Address already assigned to an ipvlan device.\n",

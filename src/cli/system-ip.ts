@@ -97,7 +97,7 @@ const writeOut = (to: NodeJS.WriteStream, lines: readonly string[]): void => {
   if (lines.length > 0) to.write(lines.join(""), "latin1");
 };
 
-/** Runs it and returns what it printed; errors and input are the caller's. */
+/** Runs it and returns what it printed, a byte to a character; errors and input are the caller's. */
 export async function capture(
   ip: string,
   words: readonly string[],
@@ -107,7 +107,7 @@ export async function capture(
   const pieces: Buffer[] = [];
   child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
   const end = await ended(child);
-  return { output: Buffer.concat(pieces).toString(), status: statusOf(end) };
+  return { output: Buffer.concat(pieces).toString("latin1"), status: statusOf(end) };
 }
 
 /** It cannot see our terminal where we read what it prints. */

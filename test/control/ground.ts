@@ -116,7 +116,7 @@ async function intoUserNamespace(): Promise<string[]> {
   return ["nsenter", `--target=${holder.pid}`, "--user", "--net"];
 }
 
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 10_000;
 
 /** Whether it comes true soon: ports follow the kernel, they do not make it wait. */
 export async function becomes(isSo: () => boolean | Promise<boolean>): Promise<boolean> {

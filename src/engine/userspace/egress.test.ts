@@ -148,6 +148,23 @@ test(
 );
 
 test(
+  "the kernel is not asked for one who has no room to wait; what is known goes on, and others ask",
+  { skip },
+  inLan(L3, (egress, ways) => {
+    egress.send(frame("10.0.0.1"), SLAVE);
+    follow(egress, ways);
+    for (let n = 0; n <= PER_SLAVE; n++) egress.send(frame(`10.0.0.${100 + n}`), SLAVE);
+    const { asked } = egress;
+    for (let n = 0; n < 9; n++)
+      assert.equal(egress.send(frame(`10.0.0.${200 + n}`), SLAVE), NO_NEIGHBOUR);
+    assert.equal(egress.asked, asked);
+    assert.equal(egress.send(frame("10.0.0.1"), SLAVE), 0);
+    assert.equal(egress.send(frame("10.0.0.200"), SLAVE + 1), 0);
+    assert.equal(egress.asked, asked + 1);
+  }),
+);
+
+test(
   "a large frame takes as many places as its bytes",
   { skip },
   inLan(L3, (egress) => {

@@ -43,6 +43,8 @@ export class Egress {
   readonly #waiting: Backlog = new Backlog(VNET_HEADER);
   /** One of them. */
   readonly #other: Frame = new Frame();
+  /** Slaves that had no room for one more. */
+  readonly #full: Set<Slave> = new Set();
 
   /** Opened in the master's namespace. */
   constructor(port: EgressPort, ways: Ways, masterIfindex: number) {
@@ -62,6 +64,8 @@ export class Egress {
   }
 
   send(f: Frame, from: Slave): number {
+    // The kernel's table of neighbours is one for the whole machine: who sends to the dead shall not fill it.
+    if (this.#full.has(from) && !this.#hops.isKnown(f)) return reason.NO_NEIGHBOUR;
     const hop = this.#find(f);
     if (this.#hops.kind(hop) !== SILENT) return this.#sendTo(f, from, hop);
     this.#hops.askAgain(hop); // the kernel tries anew: this is no longer the answer to frames that wait
@@ -82,6 +86,7 @@ export class Egress {
       const f = this.#waiting.first();
       const from = this.#waiting.firstSlave();
       this.#waiting.drop(); // before, so that its own place is free if it has to wait again
+      this.#full.delete(from);
       const lost = this.#sendTo(f, from, this.#find(f));
       if (lost !== 0) this.#port.statistics.dropped(from, lost);
     }
@@ -145,6 +150,7 @@ export class Egress {
       if (slave === from) ofSlave += places(other);
       if (haveSameDst(f, other)) forDst++;
     }
+    if (ofSlave > WAITING_PER_SLAVE_MAX) this.#full.add(from);
     return all <= WAITING_MAX && ofSlave <= WAITING_PER_SLAVE_MAX && forDst <= WAITING_PER_DST_MAX;
   }
 }

@@ -93,11 +93,22 @@ export class NextHops {
       this.#clear();
       this.#resolving = resolve;
     }
+    const known = this.#known(f);
+    if (this.#kinds[known] !== UNKNOWN) return known;
     const v4 = eth.type(f) === eth.ETH_P_IP;
     const at = v4 ? eth.HEADER + 16 : ipv6.dstAt(eth.HEADER);
-    const known = v4 ? this.#index.find4(u32(f, at)) : this.#index.find6(f, at);
-    if (this.#kinds[known] !== UNKNOWN) return known;
     return this.#ask(f.view().slice(at, at + (v4 ? 4 : 16)), known);
+  }
+
+  /** Whether `find` need not ask the kernel of a destination it was never asked of. */
+  isKnown(f: Frame): boolean {
+    return this.#known(f) !== 0;
+  }
+
+  #known(f: Frame): number {
+    return eth.type(f) === eth.ETH_P_IP
+      ? this.#index.find4(u32(f, eth.HEADER + 16))
+      : this.#index.find6(f, ipv6.dstAt(eth.HEADER));
   }
 
   /** How often the kernel has been asked, ever. */
