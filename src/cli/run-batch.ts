@@ -65,7 +65,7 @@ class Batch {
       const words = line.words?.map((word) => Buffer.from(word, "latin1").toString());
       if (words?.length === 0) continue;
       if (words !== undefined && (await this.#isOurs(words))) await this.#runOurs(words, line);
-      else await this.#wait(words, line);
+      else if (!this.isOver) await this.#wait(words, line);
     }
     await this.#runWaiting();
   }
