@@ -1,7 +1,7 @@
 /** Figures of the daemon and the command beside the frame path: memory, changes under traffic, time to answer. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { shell, spawnAt } from "../scripts/lab.ts";
 import { type Ground, netnsOf, SYSTEM_IP } from "./grounds.ts";
@@ -27,6 +27,7 @@ export async function underChanges(
   measure: () => Promise<number>,
 ): Promise<number> {
   const ip = spawnAt(netnsOf(ground, "crowd"), [SYSTEM_IP, "-batch", "-"]);
+  const ended = once(ip, "exit");
   let changes = 0;
   let due = performance.now();
   const timer = setInterval(() => {
@@ -37,16 +38,15 @@ export async function underChanges(
   } finally {
     clearInterval(timer);
     ip.stdin.end();
-    await new Promise((resolve) => ip.once("exit", resolve));
-    await sleep(TICK_MS);
+    await ended;
   }
 }
 
-/** An address that was not there before, and half a thousand changes later its end. */
+/** A new address, then its end. The last one of a former figure may still be there. */
 function change(n: number): string {
   const address = (of: number): string => `10.1.${(of >> 8) & 255}.${of & 255}/32 dev e1`;
   const [pair, isEnd] = [n >> 1, n % 2 === 1];
-  return isEnd ? `addr del ${address(pair)}\n` : `addr add ${address(pair)}\n`;
+  return isEnd ? `addr del ${address(pair)}\n` : `addr replace ${address(pair)}\n`;
 }
 
 /** Milliseconds until `link show` of our command has told of the slaves. */

@@ -23,6 +23,7 @@ export async function tcp(ground: Ground, from: End, to: End, seconds: number): 
     const client = start(ground, from, [...iperf, "-c", addressOf(to), "-t", String(whole), "-J"]);
     const said = JSON.parse(await client.all()) as IperfReport;
     if (said.end?.sum_received === undefined) throw new Error(`iperf3: ${said.error}`);
+    await server.all(); // it serves one client and ends
     return said.end.sum_received.bits_per_second;
   } finally {
     server.end();

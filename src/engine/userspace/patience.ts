@@ -11,10 +11,10 @@ const SHORT_MS = 0.05;
 const LOOKS = 64;
 
 export class Patience {
-  readonly #epoll: Epoll;
+  readonly #epoll: Pick<Epoll, "wait">;
   #isHeavy = false;
 
-  constructor(epoll: Epoll) {
+  constructor(epoll: Pick<Epoll, "wait">) {
     this.#epoll = epoll;
   }
 
