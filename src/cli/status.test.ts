@@ -29,6 +29,7 @@ const port: PortInfo = {
   flag: "private",
   compat: "howto",
   engine: "userspace",
+  engineReason: "nothing else",
   consumption: "nftables",
   wayUp: "tc",
   slaves: [
@@ -65,7 +66,7 @@ test("status shows slaves, conflicts and the drops that happened", () => {
   assert.equal(
     formatStatus([port]),
     `eth0  mode l2 private
-    compat howto  engine userspace  consumption nftables  way up tc
+    compat howto  engine userspace (nothing else)  consumption nftables  way up tc
 
     slave  namespace  state  mtu   id  addresses
     ipvl0  here       up     1500  1   10.0.0.10 fe80::1

@@ -21,7 +21,7 @@ const printable = (text: string): string => text.replace(/[^\P{C}\n]/gu, "?");
 function formatStatusOf(port: PortInfo): string {
   return [
     `${port.master}  mode ${port.mode} ${port.flag}`,
-    `    compat ${port.compat}  engine ${port.engine}  consumption ${port.consumption}  way up ${port.wayUp}`,
+    `    compat ${port.compat}  engine ${port.engine} (${port.engineReason})  consumption ${port.consumption}  way up ${port.wayUp}`,
     "",
     ...indent(formatSlaves(port.slaves)),
     ...port.slaves.flatMap((slave) =>

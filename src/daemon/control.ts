@@ -41,7 +41,9 @@ export interface PortInfo {
   readonly mode: Mode;
   readonly flag: Flag;
   readonly compat: Compat;
+  /** What moves the frames, and why it does. */
   readonly engine: string;
+  readonly engineReason: string;
   /** How frames for slaves are kept from the master's own stack: "nftables", "routes"; "l3s": it hands them on. */
   readonly consumption: string;
   /** How slaves' frames for the master's own stack get there: "tc", "raw sockets". */

@@ -38,6 +38,7 @@ export function portInfo(port: LivePort, hereNsid: number): PortInfo {
     ifindex: port.master.index,
     ...port.port.settings,
     engine: "userspace",
+    engineReason: "the only one of this version",
     consumption: port.intakeName,
     wayUp: port.wayUpName,
     slaves: port.slaves.all().map((slave) => linkInfo(port, slave, hereNsid)),

@@ -134,7 +134,7 @@ export class LivePort {
     this.port = new Port({ ...settings, mac: macOf(master), shared: true, seed });
     this.#shared = this.port.addresses.buffer;
     this.statistics = new Statistics({ shared: true });
-    this.witness = new Witness(masterNetns);
+    this.witness = new Witness(fdPath(masterNetns));
     this.masterNsid = assignNsid(ground.socket, masterNetns);
     this.#side = new MasterSide({
       privateSocket: ground.socket,

@@ -19,7 +19,8 @@ import {
   type Places,
   removePlaces,
 } from "./places.ts";
-import { Registry } from "./registry.ts";
+import { OWN_NETNS, Registry } from "./registry.ts";
+import { Witness, watchHolders } from "./witness.ts";
 
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
 export async function runDaemon(): Promise<boolean> {
@@ -71,7 +72,10 @@ async function serve(registry: Registry, places: Places, log: Logger): Promise<v
   await api.ready();
   await listen(api.server, places);
   log.info({ engine: "userspace", dir: places.dir }, "daemon started");
+  const own = new Witness(OWN_NETNS);
+  const holders = watchHolders(() => own.isHeld() || stop(true).then(end, fail));
   await ended;
+  holders.close();
 }
 
 function listen(server: Server, { socket, handed }: Places): Promise<void> {

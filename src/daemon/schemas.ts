@@ -114,6 +114,7 @@ export const components: Readonly<Record<string, Schema>> = {
       flag,
       compat,
       engine: text,
+      engineReason: text,
       consumption: text,
       wayUp: text,
       slaves: list(ref("LinkInfo")),

@@ -3,7 +3,7 @@
  * and itself the one it runs in: `ip netns del` would change nothing. The kernel does not tell who holds a namespace,
  * so all places are looked through where it can be held: names, processes, their descriptors and mounts.
  */
-import { fstatSync, readdirSync, readFileSync, type Stats, statSync, watch } from "node:fs";
+import { readdirSync, readFileSync, type Stats, statSync, watch } from "node:fs";
 import { NAMED, namedNamespaces } from "./namespaces.ts";
 
 /** Who is in the first pid namespace sees every process. Linux: PROC_PID_INIT_INO. */
@@ -19,8 +19,9 @@ export class Witness {
   /** Whether one that nobody is seen to hold is held by nobody. */
   readonly #isConclusive: boolean;
 
-  constructor(netns: number) {
-    this.#netns = fstatSync(netns);
+  /** `netns`: a path that opens to it. */
+  constructor(netns: string) {
+    this.#netns = statSync(netns);
     this.#path = this.#find(namedNamespaces());
     this.#isConclusive = this.#path !== undefined || seesAllProcesses();
   }
