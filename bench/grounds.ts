@@ -108,8 +108,7 @@ async function ipvlan(ground: Ground, mode: Mode, crowd: number): Promise<Ground
   const host = netnsOf(ground, "host");
   await system([...wire(ground), `netns add ${netnsOf(ground, "crowd")}`]);
   const daemon = spawnAt(host, ["ipvlan", "daemon", "run"]);
-  daemon.stdout.resume();
-  daemon.stderr.pipe(process.stderr);
+  for (const log of [daemon.stdout, daemon.stderr]) log.resume();
   const client = await answering(host);
   const add = (name: string, target: string) =>
     client.createLink({
