@@ -130,6 +130,8 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
     await until(ports, (all) =>
       all.some(({ master, slaves }) => master === "spare" && slaves.length === 1),
     );
+    const [eth0] = (await ports()).filter(({ master }) => master === "eth0");
+    assert.equal(eth0?.slaves.length, 2, "the other port is as it was");
     await ip("host", "netns del brief");
     await until(
       () => ip("ns0", "-br link"),

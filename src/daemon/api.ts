@@ -25,7 +25,8 @@ import type {
 } from "./control.ts";
 import { linkInfo, portInfo } from "./info.ts";
 import { describeApi } from "./openapi.ts";
-import { OWN_NETNS, type Registry, type Touched } from "./registry.ts";
+import { OWN_NETNS } from "./ports.ts";
+import type { Registry, Touched } from "./registry.ts";
 import { rightsOf } from "./rights.ts";
 import { answers, requests, type Schema } from "./schemas.ts";
 

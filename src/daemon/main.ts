@@ -19,7 +19,8 @@ import {
   type Places,
   removePlaces,
 } from "./places.ts";
-import { OWN_NETNS, Registry } from "./registry.ts";
+import { OWN_NETNS } from "./ports.ts";
+import { Registry } from "./registry.ts";
 import { Witness, watchHolders } from "./witness.ts";
 
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
