@@ -98,5 +98,8 @@ export function footprint(pid: number): { fds: number; threads: number; rssMb: n
   };
 }
 
-export const daemonLog = (): string =>
-  readFileSync(join(daemonDirectory(netns), "daemon.log"), "utf8");
+/** What the daemon's log has beside what people and the kernel did. */
+export const complaints = (): string[] =>
+  readFileSync(join(daemonDirectory(netns), "daemon.log"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "" && !/^\{"level":"(info|warn)"/.test(line));

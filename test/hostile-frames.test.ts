@@ -16,7 +16,7 @@ import { ping } from "../scripts/ping.ts";
 import { formatMac, macFrom } from "../src/wire/address.ts";
 import * as eth from "../src/wire/ethernet.ts";
 import { Frame } from "../src/wire/frame.ts";
-import { daemonLog, gather, nameOf, ports } from "./crowd.ts";
+import { complaints, gather, nameOf, ports } from "./crowd.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { addSlaves, buildLab, SYSTEM_IP, setPort } from "./slaves.ts";
 import { Tap } from "./tap.ts";
@@ -81,7 +81,7 @@ await inSandbox(import.meta.url, {}, () => {
       for (const tap of [sibling, wire]) tap.close();
     });
     afterEach(async () => {
-      assert.equal(daemonLog(), "");
+      assert.deepEqual(complaints(), []);
       await everybodyElseIsWell();
     });
 
