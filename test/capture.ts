@@ -1,7 +1,8 @@
 /** What a device sees, as dumpcap writes it down and tshark reads it: judges that are not ours. */
 import type { ChildProcess } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, type WriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { shell, spawnAt } from "../scripts/lab.ts";
 
 export interface CapturedFrame {
@@ -11,28 +12,36 @@ export interface CapturedFrame {
   readonly isWrong: boolean;
 }
 
+/** dumpcap writes down what it has read at least this often. */
+const CATCH_UP_MS = 300;
+
 export class Capture {
-  readonly #file: string;
+  readonly #path: string;
+  readonly #file: WriteStream;
   readonly #dumpcap: ChildProcess;
   readonly #written: Promise<void>;
 
-  private constructor(file: string, dumpcap: ChildProcess) {
-    this.#file = file;
+  private constructor(path: string, dumpcap: ChildProcess) {
+    this.#path = path;
     this.#dumpcap = dumpcap;
-    this.#written = finished(dumpcap.stdout!.pipe(createWriteStream(file)));
+    this.#file = dumpcap.stdout!.pipe(createWriteStream(path));
+    this.#written = finished(this.#file);
   }
 
   /** Resolves when it listens. */
-  static async start(end: string, device: string, file: string): Promise<Capture> {
+  static async start(end: string, device: string, path: string): Promise<Capture> {
     // Not tcpdump: it gives its rights up by a way that a user namespace forbids.
     const dumpcap = spawnAt(end, ["dumpcap", "-q", "-i", device, "-B", "64", "-w", "-"]);
-    const capture = new Capture(file, dumpcap);
+    const capture = new Capture(path, dumpcap);
     for await (const text of dumpcap.stderr.iterator({ destroyOnReturn: false }))
       if (String(text).includes("File:")) break;
     return capture;
   }
 
+  /** Once it has read what waits for it: it forgets the rest. */
   async stop(): Promise<void> {
+    for (let before = -1; before < this.#file.bytesWritten; await sleep(CATCH_UP_MS))
+      before = this.#file.bytesWritten;
     this.#dumpcap.kill("SIGINT");
     await this.#written;
   }
@@ -42,7 +51,7 @@ export class Capture {
     const fields = ["frame.number", "frame.len", ...CHECKSUMS.flatMap(fieldsOf)];
     const lines = await shell(
       "host",
-      `tshark -n -r ${this.#file} ${verify} -T fields ${fields.map((f) => `-e ${f}`).join(" ")} 2>/dev/null`,
+      `tshark -n -r ${this.#path} ${verify} -T fields ${fields.map((f) => `-e ${f}`).join(" ")} 2>/dev/null`,
     );
     return lines.split("\n").filter(Boolean).map(parseLine);
   }

@@ -4,6 +4,7 @@ import { dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
 import { nsidOfFd } from "../linux/netlink/nsid.ts";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
+import { SysError } from "../linux/sys.ts";
 import { findNetnsPath, namespaces } from "./namespaces.ts";
 
 const ARPHRD_ETHER = 1;
@@ -29,7 +30,7 @@ export function findMovedTo(netns: number, { newNsid, newIfindex }: Link): Place
   const path = withNetns(netns, () =>
     inSocket((socket) => findNetnsPath(socket, newNsid, undefined)),
   );
-  const master = path === undefined ? undefined : findMaster(path, newIfindex);
+  const master = path === undefined ? undefined : unlessGone(() => findMaster(path, newIfindex));
   return path === undefined || master === undefined ? undefined : { netns: path, master };
 }
 
@@ -68,6 +69,16 @@ export function refuseUnfit(master: Link): void {
       (link) => UPPER_KINDS.includes(link.kind ?? "") && link.link === master.index,
     );
   if (taken) throw new PortError("EBUSY");
+}
+
+/** A namespace may go while we look for it. */
+function unlessGone<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof SysError) return undefined;
+    throw error;
+  }
 }
 
 function inSocket<T>(section: (socket: NetlinkSocket) => T): T {

@@ -2,10 +2,10 @@
  * From the id that the kernel tells of a namespace to a path that opens to it. Nothing is kept open: a
  * descriptor would keep a namespace alive that its owner has deleted, and the slaves in it.
  */
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, readdirSync } from "node:fs";
 import { nsidOfFd } from "../linux/netlink/nsid.ts";
-import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
-import { netnsInode } from "../linux/netns.ts";
+import type { NetlinkSocket } from "../linux/netlink/socket.ts";
+import { netnsInode, openNetns } from "../linux/netns.ts";
 
 /** Folders where tools pin namespaces that they name. */
 export const NAMED: readonly string[] = ["/run/netns", "/run/docker/netns"];
@@ -19,7 +19,7 @@ export function findNetnsPath(
   nsid: number,
   hint: string | undefined,
 ): string | undefined {
-  for (const [path, fd] of namespaces(hint)) if (hasNsid(socket, fd, nsid)) return path;
+  for (const [path, fd] of namespaces(hint)) if (nsidOfFd(socket, fd) === nsid) return path;
   return undefined;
 }
 
@@ -51,20 +51,10 @@ function* paths(hint: string | undefined): Generator<string> {
   for (const pid of list("/proc")) if (/^\d+$/.test(pid)) yield `/proc/${pid}/ns/net`;
 }
 
-function hasNsid(socket: NetlinkSocket, fd: number, nsid: number): boolean {
-  try {
-    return nsidOfFd(socket, fd) === nsid;
-  } catch (error) {
-    // A file of that name without a namespace mounted on it, as a crash leaves them.
-    if (error instanceof NetlinkError && error.code === "EINVAL") return false;
-    throw error;
-  }
-}
-
-/** Processes end and names go while we look. */
+/** Processes end and names go while we look; and a file of a name may have lost its namespace, as a crash leaves it. */
 function open(path: string): number | undefined {
   try {
-    return openSync(path, "r");
+    return openNetns(path);
   } catch {
     return undefined;
   }

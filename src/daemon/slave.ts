@@ -104,11 +104,14 @@ export class Slave {
     try {
       return withNetns(path, section);
     } catch (error) {
-      if (error instanceof SysError && error.code === "ENOENT") return undefined;
+      if (error instanceof SysError && GONE.has(error.code)) return undefined;
       throw error;
     }
   }
 }
+
+/** The path leads nowhere, or to a file that a namespace was mounted on. */
+const GONE = new Set(["ENOENT", "EINVAL"]);
 
 /** The device may be gone, its IPv6 switched off, the address be there: the kernel's next event will tell. */
 function tolerate(action: () => void): void {

@@ -109,6 +109,7 @@ export class PacketRing {
   #losing = false;
   /** Frames lost for want of room on the socket's queue. */
   #tooLarge = 0;
+  #overflows = false;
 
   constructor(socket: RingSocket) {
     this.fd = socket.fd;
@@ -151,10 +152,16 @@ export class PacketRing {
     return sys.sendAt(this.fd, headerAddress(f), f.length + VNET_HEADER) >= 0;
   }
 
+  /** Whether frames found no slot, when that was asked last. */
+  get overflows(): boolean {
+    return this.#overflows;
+  }
+
   /** Frames that found no slot, or were too large for one and found no room elsewhere, since the last call. */
   takeLost(): number {
     const lost = this.#tooLarge;
     this.#tooLarge = 0;
+    this.#overflows = this.#losing;
     if (!this.#losing) return lost;
     this.#losing = false;
     const TP_DROPS = 4;

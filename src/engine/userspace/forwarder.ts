@@ -27,6 +27,8 @@ import * as shared from "./shared.ts";
 
 /** Frames of one ring before the next ring's turn. */
 const BUDGET = 64;
+/** The same of a ring that overflows, while others have frames, too: who floods waits for who does not. */
+const BUDGET_OF_FLOOD = 8;
 /** Destinations asked of the kernel for one ring before the next ring's turn. */
 const ASKED_PER_TURN = 8;
 /** Copies of floods between two looks at the rings. */
@@ -65,6 +67,8 @@ export class Forwarder implements Outlets, Ways {
   /** Slaves whose change of groups has been told and is not answered yet. */
   readonly #told: Set<Slave> = new Set();
   #packed = -1;
+  /** More than one ring has frames this turn. */
+  #isCrowded = false;
 
   constructor(start: shared.WorkerStart, mailbox: Mailbox) {
     this.#mailbox = mailbox;
@@ -96,6 +100,7 @@ export class Forwarder implements Outlets, Ways {
     while (Atomics.load(this.#settings, shared.STOP) === 0) {
       const ready = this.#patience.wait(floodsWait ? 0 : IDLE_MS);
       this.#readSettings();
+      this.#isCrowded = ready > 1;
       for (let i = 0; i < ready; i++) this.#serve(this.#epoll.ready(i));
       floodsWait = this.#path.flush(COPIES_PER_TURN);
       if (ready === 0 || ++turns % TURNS_PER_TICK === 0) this.#egress.tick(performance.now());
@@ -148,9 +153,10 @@ export class Forwarder implements Outlets, Ways {
     const f = this.#frame;
     const ring = this.#slaves[from];
     if (ring === undefined) return;
+    const budget = this.#isCrowded && ring.overflows ? BUDGET_OF_FLOOD : BUDGET;
     const askedMax = this.#egress.asked + ASKED_PER_TURN;
     let n = 0;
-    for (; n < BUDGET && this.#egress.asked < askedMax && ring.next(f); n++) {
+    for (; n < budget && this.#egress.asked < askedMax && ring.next(f); n++) {
       if (isMembershipReport(f)) this.#tellMemberships(from);
       this.#path.xmit(from, f);
       ring.release();
