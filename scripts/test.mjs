@@ -1,8 +1,8 @@
 /**
  * `npm test [-- PATH…]`: makes this machine ready and runs every test, or those below the paths (`src/wire`).
  * `--fast` is for `npm run ok`: only what is pure, and nothing is installed.
- * Tests of pure code run side by side; those that make namespaces and devices one after the other, since
- * they wait for time to pass. One report, one set of totals at its end.
+ * Tests of pure code run side by side, those that make namespaces and devices some at a time: each has a sandbox of
+ * its own, and most of them wait. Those that measure time run alone. One report, one set of totals at its end.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -37,6 +37,10 @@ const TOOLS = {
   fish: "fish",
 };
 const PURE = ["src/wire/", "src/driver/", "src/cli/", "examples/", "test/layering"];
+/** They measure, or need the whole machine. */
+const ALONE = ["bench/", "test/hostile-", "test/gso"];
+/** Others that make namespaces, at a time. */
+const AT_A_TIME = 3;
 /** Of one file; the longest takes a minute. */
 const TIMEOUT_MS = 300_000;
 
@@ -55,15 +59,18 @@ await finishWith(async () => {
 async function test(paths) {
   const files = testFiles(paths);
   if (files.length === 0) throw new SetupError(`No tests below ${paths.join(" ")}`);
-  const pure = files.filter((file) => PURE.some((folder) => file.startsWith(folder)));
-  const others = files.filter((file) => !pure.includes(file));
+  const isBelow = (paths) => (file) => paths.some((path) => file.startsWith(path));
+  const pure = files.filter(isBelow(PURE));
+  const alone = files.filter(isBelow(ALONE));
+  const others = files.filter((file) => !pure.includes(file) && !alone.includes(file));
   // Read by the processes of the tests.
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`.trim();
   const totals = new Totals();
   const events = Readable.from(
     (async function* () {
       if (pure.length > 0) yield* totals.withhold(runFiles(pure, true));
-      if (others.length > 0) yield* totals.withhold(runFiles(others, false));
+      if (others.length > 0) yield* totals.withhold(runFiles(others, AT_A_TIME));
+      if (alone.length > 0) yield* totals.withhold(runFiles(alone, false));
       yield* totals.events();
     })(),
   );
