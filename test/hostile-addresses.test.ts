@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ADDRESS, shell } from "../scripts/lab.ts";
 import { ping } from "../scripts/ping.ts";
 import { ADDRESSES_PER_SLAVE_MAX } from "../src/daemon/slave-table.ts";
@@ -50,7 +50,7 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
     times.sort((a, b) => a - b);
     const [p50, p99] = [times[LATENCIES * 0.5]!, times[LATENCIES * 0.99]!];
     console.log(`first frame after ${p50.toFixed(2)} ms (median), ${p99.toFixed(2)} ms (p99)`);
-    assert.ok(p50 <= 5 && p99 <= 250, times.map((t) => t.toFixed(1)).join());
+    assert.ok(p50 <= 5 && p99 <= 100, times.map((t) => t.toFixed(1)).join());
   });
 
   test("20,000 addresses that come and go at once: the port has those that the slaves have", async () => {
@@ -162,6 +162,12 @@ function addAndDelete(n: number, events: number, from = 0): string[] {
 }
 
 const LATENCIES = 200;
+/** The LAN sends this often: seldom enough to leave the daemon a processor. */
+const BETWEEN_MS = 0.2;
+
+/** Sleeps, and this thread with it. */
+const pause = (ms: number): unknown =>
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 /** Milliseconds from a new address to the first frame to it that the slave gets; the LAN sends one after the other. */
 async function firstFrame(lan: Tap, slave: Tap, n: number): Promise<number> {
@@ -171,7 +177,7 @@ async function firstFrame(lan: Tap, slave: Tap, n: number): Promise<number> {
   const start = setAddress(nameOf(1), address);
   for (;;) {
     lan.send(bytes);
-    await setImmediate();
+    pause(BETWEEN_MS);
     const time = performance.now() - start;
     if (slave.heard().some((heard) => Buffer.compare(heard, bytes) === 0)) return time;
     assert.ok(time < PATIENCE_MS, `${address} gets nothing`);
