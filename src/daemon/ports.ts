@@ -179,8 +179,13 @@ export class Ports {
       withNetns(netns, () => removeLeftovers(former, savedPath(this.#ground, id)));
       if (moved === undefined) return this.#deleteDevice(downName(id));
       const { netns: target, master } = moved;
-      withNetns(netns, () => movePair(former.ifindex, target, master.index));
-      return void (await this.#start(target, { id, master, settings, isNew: false }));
+      const targetFd = openSync(target, "r"); // here: in another namespace the path may lead elsewhere
+      try {
+        withNetns(netns, () => movePair(former.ifindex, targetFd, master.index));
+      } finally {
+        closeSync(targetFd);
+      }
+      await this.#start(target, { id, master, settings, isNew: false });
     } finally {
       closeSync(netns);
     }

@@ -6,7 +6,6 @@
  *     down<port>    ══════ pair ══════ ipvlup<ifindex>   L2: every frame enters again as if the master had received it
  *                                                        L3S: packets to and from the hooks
  */
-import { closeSync, openSync } from "node:fs";
 import type { Mode } from "../../driver/settings.ts";
 import { addVeth, deleteLink, getLink, setLink } from "../../linux/netlink/link.ts";
 import { removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
@@ -265,14 +264,12 @@ export function removeLeftovers(
 }
 
 /** From this namespace to the one where the master is now, under a new index perhaps. */
-export function movePair(ifindex: number, netns: string, newIfindex: number): void {
+export function movePair(ifindex: number, netnsFd: number, newIfindex: number): void {
   const socket = NetlinkSocket.open();
-  const netnsFd = openSync(netns, "r");
   try {
     const up = getLink(socket, upName(ifindex));
     if (up !== undefined) setLink(socket, up.index, { netnsFd, name: upName(newIfindex) });
   } finally {
-    closeSync(netnsFd);
     socket.close();
   }
 }
