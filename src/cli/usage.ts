@@ -44,10 +44,10 @@ const statusUsage = `Usage: ipvlan [ -n NAME ] status [ -j ]
 
 Ports, slaves, addresses, conflicts, and why frames were dropped.`;
 
-const daemonUsage = `Usage: ipvlan daemon run
+const daemonUsage = `Usage: ipvlan [ -n NAME ] daemon run
        ipvlan [ -n NAME ] daemon stop [ --remove ]
 
-run   serves the network namespace that it is started in; "link add" starts it by itself
+run   serves this network namespace, or the one of -n; "link add" starts it by itself
 stop  leaves the slaves for the next daemon; with --remove it takes them away`;
 
 type Level = "all" | "port" | "port set" | "status" | "daemon";
