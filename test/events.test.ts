@@ -39,6 +39,17 @@ await inSandbox(import.meta.url, {}, () => {
       assert.deepEqual((await ports())[0]!.conflicts, []);
     });
 
+    test("that a slave of another master has are its own, too", async () => {
+      await ip("host", "link add spare type veth peer name far");
+      await shell("host", "ip link add link spare name ipvl9 type ipvlan mode l2");
+      await shell("host", `ip addr add ${ADDRESS.ns0.v4}/24 dev ipvl9`);
+      assert.deepEqual(
+        (await ports()).flatMap(({ conflicts }) => conflicts),
+        [],
+      );
+      await ip("host", "link del spare");
+    });
+
     test("that the master has are told as a conflict with it", async () => {
       await ip("ns0", `addr add ${ADDRESS.host.v4}/24 dev ipvl0`);
       assert.deepEqual((await ports())[0]!.conflicts, [

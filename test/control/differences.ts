@@ -35,6 +35,8 @@ const SKIPPED_NUMBERS: Readonly<Record<string, string>> = {
   "master-used-by-others 7": NOT_ASKED,
   "master-used-by-others 10": "D12: no ipvtap holds the port",
   "master-used-by-others 11": "D12: no ipvtap",
+  "move-slave 10": RARE,
+  "move-slave 11": NOT_ASKED,
   "slave-used-by-others 7": RARE,
   "slave-used-by-others 9": NOT_ASKED,
 };
