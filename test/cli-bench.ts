@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { LinkInfo } from "../src/daemon/control.ts";
+import { linkInfo } from "./link-info.ts";
 
 export const main: string = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 
@@ -19,23 +20,7 @@ export interface Asked {
 export type Answer = readonly [status: number, body?: unknown];
 
 /** As a daemon tells of it. */
-export const slave: LinkInfo = {
-  name: "i0",
-  ifindex: 4,
-  here: true,
-  master: "eth0",
-  masterIfindex: 3,
-  masterHere: true,
-  masterUp: true,
-  mode: "l3",
-  flag: "bridge",
-  deviceId: 1,
-  mac: "02:00:00:00:00:02",
-  mtu: 1500,
-  up: true,
-  addresses: [],
-  statistics: {},
-};
+export const slave: LinkInfo = linkInfo({ mode: "l3" });
 
 /** A directory with an `ip` that tells what it was given, perhaps a daemon, and the command to try on them. */
 export class Bench {

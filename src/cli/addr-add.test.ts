@@ -1,31 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { linkInfo } from "../../test/link-info.ts";
 import type { LinkInfo } from "../daemon/control.ts";
 import { parsePrefix } from "../wire/address.ts";
 import { isTaken } from "./addr-add.ts";
 
-const slave = (
-  deviceId: number,
-  addresses: string[],
-  settings: Partial<LinkInfo> = {},
-): LinkInfo => ({
-  name: `i${deviceId}`,
-  ifindex: 10 + deviceId,
-  here: true,
-  master: "eth0",
-  masterIfindex: 3,
-  masterHere: true,
-  masterUp: true,
-  mode: "l2",
-  flag: "bridge",
-  deviceId,
-  mac: "02:00:00:00:00:02",
-  mtu: 1500,
-  up: true,
-  addresses,
-  statistics: {},
-  ...settings,
-});
+const slave = (deviceId: number, addresses: string[], settings: Partial<LinkInfo> = {}): LinkInfo =>
+  linkInfo({ name: `i${deviceId}`, ifindex: 10 + deviceId, deviceId, addresses, ...settings });
 
 const isTakenFor = (one: LinkInfo, address: string, links: LinkInfo[]): boolean =>
   isTaken(links, one, parsePrefix(address)!);

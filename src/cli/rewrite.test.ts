@@ -6,28 +6,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import fc from "fast-check";
+import { linkInfo as slave } from "../../test/link-info.ts";
 import type { LinkInfo } from "../daemon/control.ts";
 import { type Facts, findPair, rewriteBrief, rewriteJson, rewriteText } from "./rewrite.ts";
 import { parseShow } from "./show.ts";
-
-const slave = (settings: Partial<LinkInfo> = {}): LinkInfo => ({
-  name: "i0",
-  ifindex: 4,
-  here: true,
-  master: "eth0",
-  masterIfindex: 3,
-  masterHere: true,
-  masterUp: true,
-  mode: "l2",
-  flag: "bridge",
-  deviceId: 1,
-  mac: "02:00:00:00:00:02",
-  mtu: 1500,
-  up: true,
-  addresses: [],
-  statistics: {},
-  ...settings,
-});
 
 const facts = (slaves: LinkInfo[], settings: Partial<Facts> = {}): Facts => ({
   slaves,

@@ -1,26 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { linkInfo } from "../../test/link-info.ts";
 import type { LinkInfo, PortInfo } from "../daemon/control.ts";
 import { formatPorts, formatStatus } from "./status.ts";
 
-const slave = (name: string, settings: Partial<LinkInfo>): LinkInfo => ({
-  name,
-  ifindex: 4,
-  here: true,
-  master: "eth0",
-  masterIfindex: 3,
-  masterHere: true,
-  masterUp: true,
-  mode: "l2",
-  flag: "bridge",
-  deviceId: 1,
-  mac: "02:00:00:00:00:02",
-  mtu: 1500,
-  up: true,
-  addresses: [],
-  statistics: {},
-  ...settings,
-});
+const slave = (name: string, settings: Partial<LinkInfo>): LinkInfo =>
+  linkInfo({ name, ...settings });
 
 const port: PortInfo = {
   master: "eth0",
