@@ -38,6 +38,7 @@ const libc = {
   setsockopt: c.func("setsockopt", "int", ["int", "int", "int", "void *", "uint"]),
   socket: c.func("socket", "int", ["int", "int", "int"]),
   strerror: c.func("strerror", "str", ["int"]),
+  syscallBpf: c.func("syscall", "int64", ["long", "int", "void *", "uint"]),
   umount2: c.func("umount2", "int", ["str", "int"]),
   unshare: c.func("unshare", "int", ["int"]),
   write: c.func("write", "int64", ["int", "void *", "size_t"]),
@@ -58,7 +59,11 @@ export const EPOLLIN = 1;
 const O_CLOEXEC = 0o2000000;
 /** A place in the file system, without opening what is there. man: open(2). */
 export const O_PATH = 0o10000000;
+export const ENOENT = 2;
+export const E2BIG = 7;
+export const EAGAIN = 11;
 export const EINVAL = 22;
+export const ENOSPC = 28;
 const MS_BIND = 0x1000;
 const MNT_DETACH = 2;
 
@@ -69,6 +74,7 @@ const ERRNO: Readonly<Record<number, string>> = {
   3: "ESRCH",
   4: "EINTR",
   6: "ENXIO",
+  7: "E2BIG",
   9: "EBADF",
   11: "EAGAIN",
   12: "ENOMEM",
@@ -79,7 +85,10 @@ const ERRNO: Readonly<Record<number, string>> = {
   22: "EINVAL",
   24: "EMFILE",
   28: "ENOSPC",
+  30: "EROFS",
   34: "ERANGE",
+  38: "ENOSYS",
+  67: "ENOLINK",
   90: "EMSGSIZE",
   92: "ENOPROTOOPT",
   93: "EPROTONOSUPPORT",
@@ -265,9 +274,31 @@ export const unshareNet = (): void => {
 export const bindMount = (what: string, where: string): void => {
   ok(libc.mount(what, where, "none", MS_BIND, null), `mount ${what} on ${where}`);
 };
+/** A file system that is on no disk. */
+export const mountType = (type: string, where: string): void => {
+  ok(libc.mount(type, where, type, 0, null), `mount ${type} on ${where}`);
+};
 export const unmount = (where: string): void => {
   ok(libc.umount2(where, MNT_DETACH), `unmount ${where}`);
 };
+
+/** The number of bpf(2), which libc has no function for, by architecture. */
+const SYS_BPF: Readonly<Record<string, number>> = {
+  arm: 386,
+  arm64: 280,
+  ia32: 357,
+  loong64: 280,
+  ppc64: 361,
+  riscv64: 280,
+  s390x: 351,
+  x64: 321,
+};
+
+/** What the command returns, or -1. `attributes` is a union bpf_attr, or its beginning. man: bpf(2). */
+export function bpf(command: number, attributes: Uint8Array): number {
+  const number = SYS_BPF[process.arch] ?? -1; // -1: ENOSYS
+  return Number(libc.syscallBpf(number, command, attributes, attributes.length));
+}
 
 /** A counter that wakes whoever polls it. man: eventfd(2). */
 export class EventFd {

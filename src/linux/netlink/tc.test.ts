@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
+import { needsBpf, returning } from "../../../test/bpf.ts";
 import { Stack, sender } from "../../../test/scratch-frames.ts";
 import { inScratch, needsNamespaces, type Scratch } from "../../../test/scratch-netns.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
+import { loadProgram, programInfo } from "../bpf/programs.ts";
 import { withNetns } from "../netns.ts";
+import { close } from "../sys.ts";
 import { addVeth, getLink, setLink } from "./link.ts";
-import { addClsact, deleteClsact, redirectToIngress } from "./tc.ts";
+import {
+  addClsact,
+  attachClsBpf,
+  deleteClsact,
+  detachClsBpf,
+  findClsBpf,
+  redirectToIngress,
+} from "./tc.ts";
 
 const skip = needsNamespaces;
 const noTc = skip || missing("tc");
@@ -69,6 +79,46 @@ test(
     assert.match(shown, /protocol all pref 1 u32/);
     assert.match(shown, /mirred \(Ingress Redirect to device b1\) stolen/);
     assert.doesNotMatch(shown, /match/);
+  }),
+);
+
+test(
+  "a program decides at a device's ingress until it is detached; another takes its place, filters of others stay",
+  { skip: skip || needsBpf },
+  inScratch((scratch) => {
+    const { netns, socket, index } = twoPairs(scratch);
+    const [pass, shoot] = [-1, 2].map((verdict) => loadProgram(returning(verdict), {}));
+    for (const fd of [pass!, shoot!]) scratch.later(() => close(fd));
+    const [a1, b1] = [index("a1"), index("b1")];
+    const stack = new Stack(scratch, netns, a1, [LOCAL_EXPERIMENTAL]);
+    const elsewhere = new Stack(scratch, netns, b1, [LOCAL_EXPERIMENTAL]);
+    const send = sender(scratch, netns, index("a0"));
+    const frame = "02000000000202000000000a88b5";
+    const arrives = (at: Stack): boolean => {
+      at.seen.length = 0;
+      send(Buffer.from(frame, "hex"));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      at.drain();
+      return at.seen.length > 0;
+    };
+
+    assert.equal(findClsBpf(socket, a1, "ingress"), undefined);
+    attachClsBpf(socket, a1, "ingress", shoot!, "ipvlan");
+    attachClsBpf(socket, a1, "egress", pass!, "ipvlan");
+    assert.equal(findClsBpf(socket, a1, "ingress"), programInfo(shoot!).id);
+    assert.equal(findClsBpf(socket, a1, "egress"), programInfo(pass!).id);
+    assert.equal(arrives(stack), false);
+    attachClsBpf(socket, a1, "ingress", pass!, "ipvlan");
+    assert.equal(findClsBpf(socket, a1, "ingress"), programInfo(pass!).id);
+    assert.equal(arrives(stack), true);
+
+    attachClsBpf(socket, a1, "ingress", shoot!, "ipvlan");
+    redirectToIngress(socket, a1, b1);
+    assert.equal(arrives(elsewhere), true);
+    detachClsBpf(socket, a1, "ingress");
+    assert.equal(findClsBpf(socket, a1, "ingress"), undefined);
+    assert.equal(arrives(elsewhere), true);
+    assert.throws(() => detachClsBpf(socket, a1, "ingress"), { name: "NetlinkError" });
   }),
 );
 

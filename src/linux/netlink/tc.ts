@@ -1,22 +1,30 @@
 /**
  * Traffic control, as much as it takes to lead frames from one device's ingress into another's: the way
  * into a device's own stack from outside it. man: tc-mirred(8). Of classifiers u32 is asked for, since small
- * kernels have that and not matchall, which would say the same.
+ * kernels have that and not matchall, which would say the same. And programs of eBPF as filters that decide
+ * ("direct action"), for kernels without tcx. man: tc-bpf(8).
  */
-import { AttrWriter } from "./codec.ts";
+import { AttrWriter, attrs } from "./codec.ts";
 import {
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTM_DELQDISC,
+  RTM_DELTFILTER,
+  RTM_GETTFILTER,
   RTM_NEWQDISC,
   RTM_NEWTFILTER,
 } from "./constants.ts";
+import { NetlinkError } from "./error.ts";
 import type { NetlinkSocket } from "./socket.ts";
+
+/** Where a device's frames pass: those it received, those it is to send. */
+export type Hook = "ingress" | "egress";
 
 /** struct tcmsg. */
 const TCMSG = 20;
 const TC_H_CLSACT = 0xfffffff1;
 const TC_H_CLSACT_INGRESS = 0xfffffff2;
+const TC_H_CLSACT_EGRESS = 0xfffffff3;
 const CLSACT_HANDLE = 0xffff0000;
 const TCA_KIND = 1;
 const TCA_OPTIONS = 2;
@@ -29,6 +37,15 @@ const TCA_ACT_OPTIONS = 2;
 const TCA_MIRRED_PARMS = 2;
 const TCA_INGRESS_REDIR = 3;
 const TC_ACT_STOLEN = 4;
+
+const TCA_BPF_FD = 6;
+const TCA_BPF_NAME = 7;
+const TCA_BPF_FLAGS = 8;
+const TCA_BPF_ID = 11;
+const TCA_BPF_FLAG_ACT_DIRECT = 1;
+/** Of programs: behind what people number by hand, before what tc(8) numbers by itself, which is from 0xc000 down. */
+const BPF_PRIORITY = 0x6970;
+const BPF_HANDLE = 1;
 
 /** Of filters: the first to be asked. */
 const PRIORITY = 1;
@@ -67,6 +84,65 @@ export function redirectToIngress(socket: NetlinkSocket, ifindex: number, target
   const doing = `redirect what arrives at device ${ifindex} to device ${target}`;
   socket.request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, w.finish(), doing);
 }
+
+/**
+ * Has a program decide what becomes of a device's frames; one that this function attached there before is replaced,
+ * and no frame passes between the two. Filters of others stay, and those of lower priority are asked first.
+ */
+export function attachClsBpf(
+  socket: NetlinkSocket,
+  ifindex: number,
+  hook: Hook,
+  programFd: number,
+  name: string,
+): void {
+  try {
+    addClsact(socket, ifindex);
+  } catch (error) {
+    if (!(error instanceof NetlinkError && error.code === "EEXIST")) throw error;
+  }
+  const w = new AttrWriter(clsBpf(ifindex, hook))
+    .string(TCA_KIND, "bpf")
+    .nest(TCA_OPTIONS, (options) =>
+      options
+        .u32(TCA_BPF_FD, programFd)
+        .string(TCA_BPF_NAME, name)
+        .u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
+    );
+  // Without NLM_F_EXCL a filter of this handle is replaced.
+  const doing = `attach a program to the ${hook} of device ${ifindex}`;
+  socket.request(RTM_NEWTFILTER, NLM_F_CREATE, w.finish(), doing);
+}
+
+/** Takes away what `attachClsBpf` attached. ENOENT, EINVAL: there is nothing of it. */
+export function detachClsBpf(socket: NetlinkSocket, ifindex: number, hook: Hook): void {
+  const w = new AttrWriter(clsBpf(ifindex, hook)).string(TCA_KIND, "bpf");
+  const doing = `detach a program from the ${hook} of device ${ifindex}`;
+  socket.request(RTM_DELTFILTER, 0, w.finish(), doing);
+}
+
+/** The id of the program that `attachClsBpf` attached there; undefined: none. */
+export function findClsBpf(socket: NetlinkSocket, ifindex: number, hook: Hook): number | undefined {
+  const w = new AttrWriter(clsBpf(ifindex, hook)).string(TCA_KIND, "bpf");
+  const doing = `ask for the program at the ${hook} of device ${ifindex}`;
+  try {
+    const [filter] = socket.request(RTM_GETTFILTER, 0, w.finish(), doing);
+    const options = attrs(filter!.payload, TCMSG).get(TCA_OPTIONS)?.nested();
+    return options?.get(TCA_BPF_ID)?.u32();
+  } catch (error) {
+    if (error instanceof NetlinkError && ["ENOENT", "EINVAL"].includes(error.code))
+      return undefined;
+    throw error;
+  }
+}
+
+const clsBpf = (ifindex: number, hook: Hook): Uint8Array =>
+  tcmsg({
+    ifindex,
+    handle: BPF_HANDLE,
+    parent: hook === "ingress" ? TC_H_CLSACT_INGRESS : TC_H_CLSACT_EGRESS,
+    info: BPF_PRIORITY * 0x10000 + ETH_P_ALL_BE,
+  });
 
 const clsact = (ifindex: number): Uint8Array =>
   new AttrWriter(tcmsg({ ifindex, handle: CLSACT_HANDLE, parent: TC_H_CLSACT }))
