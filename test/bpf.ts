@@ -22,10 +22,3 @@ export const needsBpf: string | false = (() => {
 /** A program that returns a number. */
 export const returning = (value: number, name = `return_${value >>> 0}`): Program =>
   new Assembler().move(0, value).exit().finish(name);
-
-/** A word of 32 bits as a map has it. */
-export function word(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value >>> 0);
-  return bytes;
-}

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { needsBpf, word } from "../../../test/bpf.ts";
+import { needsBpf } from "../../../test/bpf.ts";
+import { word } from "../../bpf/vm/maps.ts";
 import { BpfMap, countCpus, type MapSpec, possibleCpus } from "./maps.ts";
 
 const skip = needsBpf;

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { needsBpf, returning, word } from "../../../test/bpf.ts";
+import { needsBpf, returning } from "../../../test/bpf.ts";
 import { inScratch } from "../../../test/scratch-netns.ts";
 import { Assembler } from "../../bpf/assembler.ts";
 import type { Program } from "../../bpf/program.ts";
+import { word } from "../../bpf/vm/maps.ts";
 import { addVeth, getLink } from "../netlink/link.ts";
 import { withNetns } from "../netns.ts";
 import { close } from "../sys.ts";
