@@ -4,12 +4,12 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { shell, spawnAt } from "../scripts/lab.ts";
-import { type Ground, netnsOf, SYSTEM_IP } from "./grounds.ts";
+import { type Ground, netnsOf, SYSTEM_IP } from "./ground.ts";
 
 const run = promisify(execFile);
 
 /** Megabytes that the daemon keeps in memory, besides the rings. */
-export function memory({ daemon }: Ground): number {
+export function memory({ carriers: [daemon] }: Ground): number {
   let [kilobytes, isRing] = [0, false];
   for (const line of readFileSync(`/proc/${daemon!.pid}/smaps`, "utf8").split("\n")) {
     if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) isRing = line.includes("socket:");
@@ -22,10 +22,7 @@ const CHANGES_PER_S = 1000;
 const TICK_MS = 20;
 
 /** The figure while addresses of a slave come and go, a thousand a second. */
-export async function underChanges(
-  ground: Ground,
-  measure: () => Promise<number>,
-): Promise<number> {
+export async function underChanges<T>(ground: Ground, measure: () => Promise<T>): Promise<T> {
   const ip = spawnAt(netnsOf(ground, "crowd"), [SYSTEM_IP, "-batch", "-"]);
   const ended = once(ip, "exit");
   let changes = 0;
@@ -44,7 +41,7 @@ export async function underChanges(
 
 /** A new address, then its end. The last one of a former figure may still be there. */
 function change(n: number): string {
-  const address = (of: number): string => `10.1.${(of >> 8) & 255}.${of & 255}/32 dev e1`;
+  const address = (of: number): string => `10.1.${(of >> 8) & 255}.${of & 255}/32 dev c1`;
   const [pair, isEnd] = [n >> 1, n % 2 === 1];
   return isEnd ? `addr del ${address(pair)}\n` : `addr replace ${address(pair)}\n`;
 }

@@ -13,7 +13,7 @@ import * as arp from "../src/wire/arp.ts";
 import * as eth from "../src/wire/ethernet.ts";
 import { Frame } from "../src/wire/frame.ts";
 import * as ipv4 from "../src/wire/ipv4.ts";
-import type { Comparison } from "./comparison.ts";
+import type { Take, Trial } from "./rounds.ts";
 
 const FRAMES = 4096;
 const LENGTH = 64;
@@ -29,33 +29,43 @@ const EVERYBODY = parseMac("ff:ff:ff:ff:ff:ff") as Mac;
 const slaveAddress = (n: number): number => 0x0a000001 + (n % ADDRESSES) * 7;
 const worldAddress = (n: number): number => 0x08080808 + n;
 
-export function decisions(): Comparison[] {
+export function decisionTrials(): Trial[] {
   const port = makePort();
   const sent = makeFrames(MASTER, MASTER);
   const received = makeFrames(ROUTER, MASTER);
   const f = new Frame();
-  const row = (name: string, decide: (at: number) => number): Comparison => ({
-    name: `decision: ${name}, to a bare loop`,
-    to: timed(makeReference(sent)),
-    of: { ipvlan: timed(decide) },
-    target: { atMost: 1.5 },
+  const trial = (way: string, frames: Uint8Array, decide: (at: number) => number): Trial => ({
+    name: `decision: in V8, ${way}`,
+    takes: { bare: timed(makeReference(frames)), ipvlan: timed(decide) },
+    rows: [
+      {
+        name: `decision: in V8, ${way}`,
+        group: "decision",
+        to: "a bare loop",
+        better: "less",
+        ratios: { userspace: { of: ["ipvlan", 0], to: ["bare", 0] } },
+        targets: { userspace: { atMost: 1.5 } },
+      },
+    ],
   });
   return [
-    row("from a slave", (at) => xmit(port, f.set(sent, at, LENGTH))),
-    row("from the wire", (at) => receive(port, f.set(received, at, LENGTH))),
+    trial("from a slave", sent, (at) => xmit(port, f.set(sent, at, LENGTH))),
+    trial("from the wire", received, (at) => receive(port, f.set(received, at, LENGTH))),
   ];
 }
 
 /** Microseconds of processor time for `decide` on all frames, many times. */
-const timed = (decide: (at: number) => number) => async (): Promise<number> => {
-  const start = process.cpuUsage();
-  let sum = 0;
-  for (let n = 0; n < REPEATS; n++)
-    for (let at = 0; at < FRAMES * LENGTH; at += LENGTH) sum = (sum + decide(at)) | 0;
-  const { user } = process.cpuUsage(start);
-  if (Number.isNaN(sum)) throw new Error("the loop must not be optimised away");
-  return user;
-};
+const timed =
+  (decide: (at: number) => number): Take =>
+  async () => {
+    const start = process.cpuUsage();
+    let sum = 0;
+    for (let n = 0; n < REPEATS; n++)
+      for (let at = 0; at < FRAMES * LENGTH; at += LENGTH) sum = (sum + decide(at)) | 0;
+    const { user } = process.cpuUsage(start);
+    if (Number.isNaN(sum)) throw new Error("the loop must not be optimised away");
+    return [user];
+  };
 
 function makePort(): DecisionPort {
   const port = new Port({ mac: MASTER, mode: "l2", flag: "bridge", compat: "howto", shared: true });

@@ -5,14 +5,19 @@
  *
  *     flood   sends datagrams of 18 bytes, an Ethernet frame of the least length, as fast as it can
  *     count   tells how many a second arrive
- *     ping    sends one, waits for it to come back, and so on; tells the median of the times, in microseconds
- *     pong    sends back what comes
+ *     ping    sends one, waits for it to come back, and so on; tells median and 99th percentile of the times, in
+ *             microseconds, as JSON
+ *     pong    sends back what comes to where the first came from: somebody on the way may have put another address
  */
 import * as sys from "../src/linux/sys.ts";
-import { parseIp } from "../src/wire/address.ts";
+import { formatIp, ip4FromNumber, parseIp } from "../src/wire/address.ts";
+import { Frame } from "../src/wire/frame.ts";
+import * as ipv4 from "../src/wire/ipv4.ts";
+import * as udp from "../src/wire/udp.ts";
 
 const PORT = 7777;
 const LENGTH = 18;
+const IPPROTO_UDP = 17;
 const SO_RCVTIMEO = 20;
 const SO_RCVBUFFORCE = 33;
 /** A flood that comes in bursts is not to be lost for want of room at its end. */
@@ -56,7 +61,7 @@ function count(): number {
   return (received / (now - start)) * 1000;
 }
 
-function ping(): number {
+function ping(): string {
   const times = new Float64Array(TIMES_MAX);
   const until = timeLater();
   let [n, now] = [0, performance.now()];
@@ -66,12 +71,33 @@ function ping(): number {
     now = performance.now();
     if (isBack) times[n++] = (now - before) * 1000;
   }
-  return times.subarray(0, n).sort()[n >> 1]!;
+  const sorted = times.subarray(0, n).sort();
+  return JSON.stringify(n === 0 ? [] : [sorted[n >> 1], sorted[Math.floor(n * 0.99)]]);
 }
 
 function pong(): void {
   const until = timeLater();
-  while (performance.now() < until) if (receive()) send();
+  const source = findSource(until);
+  if (source === undefined) return;
+  while (performance.now() < until) if (receive()) sys.sendtoAt(socket, at, LENGTH, source);
+}
+
+/** A raw socket's datagrams bring their headers along. */
+function findSource(until: number): Buffer | undefined {
+  const listener = sys.socket(sys.AF_INET, sys.SOCK_RAW, IPPROTO_UDP);
+  const f = new Frame();
+  try {
+    while (performance.now() < until)
+      if (sys.poll(listener, sys.EPOLLIN, TIMEOUT_US / 1000)) {
+        f.set(data, 0, Number(sys.receive(listener, data)));
+        const udpAt = ipv4.payloadAt(f, 0);
+        if (udp.dstPort(f, udpAt) === PORT)
+          return sockaddrIn(formatIp(ip4FromNumber(ipv4.src(f, 0))), udp.srcPort(f, udpAt));
+      }
+    return undefined;
+  } finally {
+    sys.close(listener);
+  }
 }
 
 function openSocket(): number {
@@ -85,10 +111,10 @@ function openSocket(): number {
 }
 
 /** struct sockaddr_in. */
-function sockaddrIn(ip: string): Buffer {
+function sockaddrIn(ip: string, port: number = PORT): Buffer {
   const addr = Buffer.from(new ArrayBuffer(16));
   addr.writeUInt16LE(sys.AF_INET, 0);
-  addr.writeUInt16BE(PORT, 2);
+  addr.writeUInt16BE(port, 2);
   addr.set(parseIp(ip)!, 4);
   return addr;
 }

@@ -1,77 +1,109 @@
 /** Figures of traffic between two ends of a ground. Every program of it ends by itself after some time, or is ended. */
-import { type ChildProcess, execFile } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { spawnAt } from "../scripts/lab.ts";
-import { addressOf, type End, type Ground, netnsOf } from "./grounds.ts";
+import { addressOf, type End, type Ground, netnsOf } from "./ground.ts";
 
 const run = promisify(execFile);
 const END = fileURLToPath(new URL("./end.js", import.meta.url));
 /** What a program takes to start and to tell, at most. */
 const SLACK_S = 5;
 /** Where a ping-pong takes place: to be woken on another processor that has gone to sleep takes longer than the way. */
-const ONE_CPU = "0";
+export const ONE_CPU = "0";
 
-/** Bits a second of one TCP connection, as received. */
-export async function tcp(ground: Ground, from: End, to: End, seconds: number): Promise<number> {
-  const whole = Math.max(1, Math.round(seconds)); // iperf3 takes no others
-  const iperf = ["timeout", String(whole + SLACK_S), "iperf3", "-p", "5201"];
-  const server = start(ground, to, [...iperf, "-s", "-1", "--forceflush"]);
-  try {
-    for (let line = ""; !line.startsWith("Server listening"); ) line = await server.line();
-    const client = start(ground, from, [...iperf, "-c", addressOf(to), "-t", String(whole), "-J"]);
-    const said = JSON.parse(await client.all()) as IperfReport;
-    if (said.end?.sum_received === undefined) throw new Error(`iperf3: ${said.error}`);
-    await server.all(); // it serves one client and ends
-    return said.end.sum_received.bits_per_second;
-  } finally {
-    server.end();
-  }
-}
+/** Takes figures of traffic from one end to another, for some seconds. */
+export type Traffic = (
+  ground: Ground,
+  from: End,
+  to: End,
+  seconds: number,
+) => Promise<readonly number[]>;
+
+/** Bits a second of so many TCP connections at once, as received. */
+export const tcp =
+  (connections: number): Traffic =>
+  async (ground, from, to, seconds) => {
+    const whole = Math.max(1, Math.round(seconds)); // iperf3 takes no others
+    const iperf = ["timeout", String(whole + SLACK_S), "iperf3", "-p", "5201"];
+    const server = start(ground, to, [...iperf, "-s", "-1", "--forceflush"]);
+    try {
+      for (let line = ""; !line.startsWith("Server listening"); ) line = await server.line();
+      const client = start(ground, from, [
+        ...iperf,
+        "-c",
+        addressOf(to),
+        "-t",
+        String(whole),
+        "-P",
+        String(connections),
+        "-J",
+      ]);
+      const said = readReport(await client.all());
+      if (said.end?.sum_received === undefined) throw new Error(`iperf3: ${said.error}`);
+      await server.all(); // it serves one client and ends
+      return [said.end.sum_received.bits_per_second];
+    } finally {
+      server.end();
+    }
+  };
 
 interface IperfReport {
   readonly error?: string;
   readonly end?: { readonly sum_received?: { readonly bits_per_second: number } };
 }
 
+/** It says nothing at all if it was ended because the way was dead. */
+function readReport(text: string): IperfReport {
+  if (text === "") throw new Error("iperf3 was still waiting when its time was over");
+  return JSON.parse(text);
+}
+
 /** Datagrams of 18 bytes a second, as received. */
-export async function udp(ground: Ground, from: End, to: End, seconds: number): Promise<number> {
+export const udp: Traffic = async (ground, from, to, seconds) => {
   const count = startEnd(ground, to, "count", from, seconds);
   await count.line();
   const flood = startEnd(ground, from, "flood", to, seconds + SLACK_S);
   try {
-    return Number(await count.line());
+    const rate = Number(await count.line());
+    if (rate === 0) throw new Error("no datagram arrives");
+    return [rate];
   } finally {
     flood.end();
   }
-}
+};
 
-/** Microseconds there and back, everybody on one processor. */
-export async function pingPong(
-  ground: Ground,
-  from: End,
-  to: End,
-  seconds: number,
-): Promise<number> {
-  await pin(ground.daemon, ONE_CPU);
-  const pong = startEnd(ground, to, "pong", from, seconds + SLACK_S, ONE_CPU);
+/** Microseconds there and back, median and 99th percentile, everybody on one processor. */
+export const pingPong: Traffic = (ground, from, to, seconds) =>
+  onOneCpu(ground, async () => {
+    const pong = startEnd(ground, to, "pong", from, seconds + SLACK_S, ONE_CPU);
+    try {
+      await pong.line();
+      const ping = startEnd(ground, from, "ping", to, seconds, ONE_CPU);
+      await ping.line();
+      const times = JSON.parse(await ping.line()) as number[];
+      if (times.length === 0) throw new Error("no datagram comes back");
+      return times;
+    } finally {
+      pong.end();
+    }
+  });
+
+/** Takes a figure while those who carry the frames are on `ONE_CPU`, too. */
+export async function onOneCpu<T>({ carriers }: Ground, take: () => Promise<T>): Promise<T> {
+  for (const { pid } of carriers) await pin(pid!, ONE_CPU);
   try {
-    await pong.line();
-    const ping = startEnd(ground, from, "ping", to, seconds, ONE_CPU);
-    await ping.line();
-    return Number(await ping.line());
+    return await take();
   } finally {
-    pong.end();
-    await pin(ground.daemon, `0-${MANY_CPUS}`);
+    for (const { pid } of carriers) await pin(pid!, `0-${MANY_CPUS}`);
   }
 }
 /** More than there are. */
 const MANY_CPUS = 1023;
 
-async function pin(process: ChildProcess | undefined, cpus: string): Promise<void> {
-  if (process !== undefined) await run("taskset", ["-acp", cpus, String(process.pid)]);
-}
+const pin = (pid: number, cpus: string): Promise<unknown> =>
+  run("taskset", ["-acp", cpus, String(pid)]);
 
 function startEnd(
   ground: Ground,

@@ -3,7 +3,16 @@ import { build, checkNode, finishWith, installPackages, installTools } from "./s
 
 await finishWith(async () => {
   checkNode();
-  installTools({ ip: "iproute2", nft: "nftables", iperf3: "iperf3", taskset: "util-linux" });
+  installTools({
+    ip: "iproute2",
+    nft: "nftables",
+    iperf3: "iperf3",
+    taskset: "util-linux",
+    // What others have; without them the bench goes without.
+    vde_switch: "vde2",
+    vde_plug2tap: "vde2",
+    slirp4netns: "slirp4netns",
+  });
   installPackages();
   build();
   const { main } = await import("../dist/bench/main.js");

@@ -1,0 +1,149 @@
+/** What daemon and command take besides the frames: slaves that come and go, addresses, changes, answers, memory. */
+import * as creation from "./creation.ts";
+import * as daemon from "./daemon.ts";
+import { ENGINES, type Engine } from "./ground-ipvlan.ts";
+import type { Grounds } from "./grounds.ts";
+import { firstFrame } from "./programs.ts";
+import type { Figure, Row, Take, Trial } from "./rounds.ts";
+import { udp } from "./traffic.ts";
+
+/** Megabytes that a daemon of a thousand slaves may keep. */
+const MEMORY = 150;
+/** Addresses for one figure, in each second. */
+const ADDRESSES_PER_S = 200;
+
+export function daemonTrials(grounds: Grounds, seconds: number, most: number): Trial[] {
+  const many = most.toLocaleString("en");
+  return [
+    {
+      name: `create: ${many} slaves`,
+      takes: {
+        macvlan: async () => creation.macvlans(await grounds.pair("macvlan"), most),
+        ...byEngine(async (engine) => creation.ours(await grounds.pair(engine), most)),
+      },
+      rows: [
+        row(`create: ${many} slaves`, "ip -batch with as many macvlans", {
+          ratios: ratios((engine) => [engine, 0], ["macvlan", 0]),
+          targets: { ebpf: { atMost: 2 } },
+        }),
+        row(`delete: ${many} slaves`, "ip -batch with as many macvlans", {
+          ratios: ratios((engine) => [engine, 1], ["macvlan", 1]),
+          targets: {},
+        }),
+      ],
+    },
+    {
+      name: "address: until it works",
+      takes: byEngine(async (engine) =>
+        firstFrame(await grounds.pair(engine), Math.ceil(ADDRESSES_PER_S * seconds)),
+      ),
+      rows: [
+        row("address: until it works, median", "median of a netlink round trip", {
+          ratios: ratios(
+            (engine) => [engine, 0],
+            (engine) => [engine, 2],
+          ),
+          targets: {},
+        }),
+        row("address: until it works, 99th percentile", "the same of a netlink round trip", {
+          ratios: ratios(
+            (engine) => [engine, 1],
+            (engine) => [engine, 3],
+          ),
+          targets: { ebpf: { atMost: 50 } },
+        }),
+        row("address: until it works, 99th percentile", "median of a netlink round trip", {
+          ratios: ratios(
+            (engine) => [engine, 1],
+            (engine) => [engine, 2],
+          ),
+          targets: {},
+        }),
+      ],
+    },
+    {
+      name: "changes: UDP while 1,000 addresses a second come and go",
+      takes: {
+        ...byEngine(async (engine) => quietly(engine)),
+        ...Object.fromEntries(
+          ENGINES.map((engine): [string, Take] => [
+            `${engine} under changes`,
+            async () => daemon.underChanges(await grounds.crowd(engine, 1), () => quietly(engine)),
+          ]),
+        ),
+      },
+      rows: [
+        {
+          ...row("changes: UDP while 1,000 addresses a second come and go", "itself without", {
+            ratios: ratios(
+              (engine) => [`${engine} under changes`, 0],
+              (engine) => [engine, 0],
+            ),
+            targets: { ebpf: { atLeast: 0.9 }, userspace: { atLeast: 0.9 } },
+          }),
+          better: "more",
+        },
+      ],
+    },
+    {
+      name: "command: link show",
+      takes: {
+        ...byEngine(async (engine) => [await daemon.showOurs(await grounds.pair(engine))]),
+        ...Object.fromEntries(
+          ENGINES.map((engine): [string, Take] => [
+            `ip beside ${engine}`,
+            async () => [await daemon.showTheSystems(await grounds.pair(engine))],
+          ]),
+        ),
+      },
+      rows: [
+        row("command: link show", "ip's and a Node that does nothing", {
+          ratios: ratios(
+            (engine) => [engine, 0],
+            (engine) => [`ip beside ${engine}`, 0],
+          ),
+          targets: { ebpf: { atMost: 3 }, userspace: { atMost: 3 } },
+        }),
+      ],
+    },
+    {
+      name: `memory: ${many} slaves`,
+      takes: {
+        limit: async () => [MEMORY],
+        ...byEngine(async (engine) => [daemon.memory(await grounds.crowd(engine, most))]),
+      },
+      rows: [
+        row(`memory: ${many} slaves`, `${MEMORY} MB`, {
+          ratios: ratios((engine) => [engine, 0], ["limit", 0]),
+          targets: { ebpf: { atMost: 1 }, userspace: { atMost: 1 } },
+        }),
+      ],
+    },
+  ];
+
+  async function quietly(engine: Engine): Promise<readonly number[]> {
+    return udp(await grounds.crowd(engine, 1), "ns0", "ns1", seconds);
+  }
+}
+
+const byEngine = (take: (engine: Engine) => Promise<readonly number[]>): Record<string, Take> =>
+  Object.fromEntries(ENGINES.map((engine) => [engine, () => take(engine)]));
+
+const ratios = (
+  of: (engine: Engine) => Figure,
+  to: Figure | ((engine: Engine) => Figure),
+): Row["ratios"] =>
+  Object.fromEntries(
+    ENGINES.map((engine) => [
+      engine,
+      { of: of(engine), to: typeof to === "function" ? to(engine) : to },
+    ]),
+  );
+
+const row = (name: string, to: string, rest: Pick<Row, "ratios" | "targets">): Row => ({
+  name,
+  group: "management",
+  to,
+  better: "less",
+  ...rest,
+});
