@@ -36,7 +36,7 @@ const TOOLS = {
   zsh: "zsh",
   fish: "fish",
 };
-const PURE = ["src/wire/", "src/driver/", "src/cli/", "examples/", "test/layering"];
+const PURE = ["src/wire/", "src/driver/", "src/bpf/", "src/cli/", "examples/", "test/layering"];
 /** They measure, or need the whole machine. */
 const ALONE = ["bench/", "test/hostile-", "test/gso"];
 /** Others that make namespaces, at a time. */

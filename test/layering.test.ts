@@ -34,7 +34,9 @@ const layers: Readonly<Record<string, readonly string[]>> = {
     "src/daemon",
   ],
 };
-const pure = ["src/wire", "src/driver/decide", "src/driver"];
+const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf"];
+/** For the compiler: it runs when programs are built. */
+const PARSER = "oxc-parser";
 
 interface Import {
   /** Files by their path from the root. */
@@ -65,11 +67,24 @@ test("imports point down", () => {
   assert.deepEqual(upward, []);
 });
 
-test("wire and driver need neither Node nor a package", () => {
+test("wire, driver and bpf need neither Node nor a package; the compiler has its parser", () => {
   const impure = imports.filter(
-    ({ from, to }) => pure.includes(layerOf(from)!) && !to.startsWith("src/"),
+    ({ from, to }) =>
+      pure.includes(layerOf(from)!) &&
+      !to.startsWith("src/") &&
+      !(to === PARSER && from.startsWith("src/bpf/compiler/")),
   );
   assert.deepEqual(impure, []);
+});
+
+test("nothing that runs needs the compiler, which needs a package that is not installed with us", () => {
+  const compilers = imports.filter(
+    ({ from, to }) =>
+      to.startsWith("src/bpf/compiler/") &&
+      !to.endsWith("/machine.ts") &&
+      !from.startsWith("src/bpf/compiler/"),
+  );
+  assert.deepEqual(compilers, []);
 });
 
 test("one file knows the foreign functions", () => {
