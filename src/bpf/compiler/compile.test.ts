@@ -1,25 +1,12 @@
 /** The driver's own decisions, compiled. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { ENTRIES, machine, SETTINGS } from "../../engine/ebpf/machine.ts";
+import { compileEntry, entries } from "../../../test/driver-program.ts";
+import { SETTINGS } from "../../engine/ebpf/machine.ts";
 import { CALL, JMP } from "../instruction.ts";
 import { decode, listing } from "../listing.ts";
-import type { Program } from "../program.ts";
-import { compile } from "./compile.ts";
 
-/** The repository: this runs from `dist/src/bpf/compiler`. */
-const root = fileURLToPath(new URL("../../../..", import.meta.url));
-const readFile = (file: string) => readFileSync(path.join(root, file), "utf8");
-
-function compileEntry(entry: keyof typeof ENTRIES): Program {
-  const file = ENTRIES[entry];
-  return compile({ file, entry, machine, readFile, epilogue: (a) => a.exit() });
-}
-
-for (const entry of ["xmit", "receive", "input"] as const) {
+for (const entry of entries) {
   const program = compileEntry(entry);
   const text = listing(program);
 
