@@ -15,6 +15,7 @@ export const OBJ_GET = 7;
 export const PROG_TEST_RUN = 10;
 export const OBJ_GET_INFO_BY_FD = 15;
 export const PROG_QUERY = 16;
+export const BTF_LOAD = 18;
 export const LINK_CREATE = 28;
 export const LINK_UPDATE = 29;
 

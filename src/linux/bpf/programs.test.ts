@@ -114,6 +114,19 @@ test("what the verifier refuses is one line for the person, and its whole log fo
   );
 });
 
+test("the verifier's log shows the lines of source", { skip }, () => {
+  const program = new Assembler()
+    .line({ file: "case.ts", line: 7, text: "return u32(f, 0);" })
+    .load(4, 2, 1, 76)
+    .load(4, 0, 2, 0)
+    .exit()
+    .finish("unchecked");
+  assert.throws(
+    () => loadProgram(program, {}),
+    (error: unknown) => error instanceof VerifierError && /; return u32\(f, 0\);/.test(error.log),
+  );
+});
+
 test("a program is known by id, name and the hash of its instructions", { skip }, () => {
   const [one, same, other] = [returning(1, "one"), returning(1, "same"), returning(2, "other")].map(
     (program) => loadProgram(program, {}),

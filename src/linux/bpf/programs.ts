@@ -1,8 +1,17 @@
 /** Loads programs of eBPF, and runs them on a frame without a device. man: bpf(2). */
+import { btf, FUNCTION_RECORD, LINE_RECORD } from "../../bpf/btf.ts";
 import { INSTRUCTION } from "../../bpf/instruction.ts";
 import type { Program } from "../../bpf/program.ts";
-import { EAGAIN, EINVAL, ENOSPC, errno, SysError } from "../sys.ts";
-import { Attributes, memory, objectInfo, PROG_LOAD, PROG_TEST_RUN, textIn } from "./attributes.ts";
+import { close, EAGAIN, EINVAL, ENOSPC, errno, SysError } from "../sys.ts";
+import {
+  Attributes,
+  BTF_LOAD,
+  memory,
+  objectInfo,
+  PROG_LOAD,
+  PROG_TEST_RUN,
+  textIn,
+} from "./attributes.ts";
 
 const BPF_PROG_TYPE_SCHED_CLS = 3;
 const LICENSE = "GPL";
@@ -24,9 +33,21 @@ export class VerifierError extends SysError {
   }
 }
 
-/** Loads a program for the hooks of traffic control. `maps`: descriptors by the names that it uses. */
+/**
+ * Loads a program for the hooks of traffic control. `maps`: descriptors by the names that it uses. With the program goes
+ * what lines of source it comes of, where the kernel takes that.
+ */
 export function loadProgram(program: Program, maps: Readonly<Record<string, number>>): number {
   const attributes = loadAttributes(program, maps);
+  const lines = addLines(attributes, program);
+  try {
+    return loadOrExplain(attributes, program.name);
+  } finally {
+    if (lines !== undefined) close(lines); // the program keeps it
+  }
+}
+
+function loadOrExplain(attributes: Attributes, name: string): number {
   const fd = load(attributes);
   if (fd >= 0) return fd;
   const refusal = errno();
@@ -35,13 +56,36 @@ export function loadProgram(program: Program, maps: Readonly<Record<string, numb
   const second = load(attributes);
   if (second >= 0) return second;
   const said = textIn(log, 0, LOG_MAX).trim();
-  if (said === "") throw new SysError(`load program ${program.name}`, refusal);
-  throw new VerifierError(program.name, refusal, said);
+  if (said === "") throw new SysError(`load program ${name}`, refusal);
+  throw new VerifierError(name, refusal, said);
+}
+
+/** The descriptor of the BTF that tells the lines; undefined where the kernel does not take it, or there are none. */
+function addLines(attributes: Attributes, program: Program): number | undefined {
+  if (program.lines[0]?.at !== 0) return undefined;
+  const { types, functions, lines } = btf(program);
+  const bytes = copyOf(types);
+  const fd = new Attributes(32).pointer(0, bytes).u32(16, bytes.length).try(BTF_LOAD);
+  if (fd < 0) return undefined;
+  attributes
+    .u32(72, fd)
+    .u32(76, FUNCTION_RECORD)
+    .pointer(80, copyOf(functions))
+    .u32(88, functions.length / FUNCTION_RECORD)
+    .u32(92, LINE_RECORD)
+    .pointer(96, copyOf(lines))
+    .u32(104, lines.length / LINE_RECORD);
+  return fd;
+}
+
+function copyOf(bytes: Uint8Array): Buffer {
+  const copy = memory(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 function loadAttributes(program: Program, maps: Readonly<Record<string, number>>): Attributes {
-  const instructions = memory(program.bytes.length);
-  instructions.set(program.bytes);
+  const instructions = copyOf(program.bytes);
   for (const { at, map } of program.maps) {
     const fd = maps[map];
     if (fd === undefined) throw new Error(`program ${program.name} uses a map ${map}`);
