@@ -52,13 +52,39 @@ export interface Place {
 
 /** Line and column, both from 1, of an offset in the text. */
 export function position(module: Module, offset: number): { line: number; column: number } {
-  const before = module.text.slice(0, offset);
-  const start = before.lastIndexOf("\n") + 1;
-  return { line: before.split("\n").length, column: offset - start + 1 };
+  const { starts } = linesOf(module);
+  // The last line that does not start behind the offset; there is one, since the first starts at 0.
+  let line = 0;
+  for (let beyond = starts.length; beyond - line > 1; ) {
+    const middle = (line + beyond) >> 1;
+    if (starts[middle]! <= offset) line = middle;
+    else beyond = middle;
+  }
+  return { line: line + 1, column: offset - starts[line]! + 1 };
 }
 
 export const textOfLine = (module: Module, line: number): string =>
-  module.text.split("\n")[line - 1] ?? "";
+  linesOf(module).texts[line - 1] ?? "";
+
+interface Lines {
+  readonly texts: readonly string[];
+  /** Offset of each. */
+  readonly starts: readonly number[];
+}
+
+/** Every node asks for its line. */
+const lines: WeakMap<Module, Lines> = new WeakMap();
+
+function linesOf(module: Module): Lines {
+  const known = lines.get(module);
+  if (known) return known;
+  const texts = module.text.split("\n");
+  const starts = [0];
+  for (const text of texts) starts.push(starts.at(-1)! + text.length + 1);
+  const made = { texts, starts: starts.slice(0, -1) };
+  lines.set(module, made);
+  return made;
+}
 
 /** "ethernet.ts" of "src/wire/ethernet.ts". */
 export const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

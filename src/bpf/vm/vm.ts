@@ -11,7 +11,6 @@ import {
   CALL,
   EXIT,
   type Helper,
-  INSTRUCTION,
   type Instruction,
   JA,
   JMP,
@@ -27,6 +26,7 @@ import {
   STX,
   TO_BE,
 } from "../instruction.ts";
+import { decode } from "../listing.ts";
 import type { Program } from "../program.ts";
 import { compute, holds, swapBytes } from "./arithmetic.ts";
 import { helperName, helpers, type VmHelper } from "./helpers.ts";
@@ -233,20 +233,6 @@ export class Run {
     this.#registers.fill(undefined, 1, 6);
     this.#registers[0] = result;
   }
-}
-
-function decode(bytes: Uint8Array): Instruction[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Array.from({ length: bytes.length / INSTRUCTION }, (_, n) => {
-    const at = n * INSTRUCTION;
-    return {
-      opcode: view.getUint8(at),
-      dst: view.getUint8(at + 1) & 0x0f,
-      src: view.getUint8(at + 1) >> 4,
-      offset: view.getInt16(at + 2, true),
-      immediate: view.getInt32(at + 4, true),
-    };
-  });
 }
 
 const SIZES = new Map<number, Size>(

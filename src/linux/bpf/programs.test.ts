@@ -47,6 +47,12 @@ test("a frame that the kernel does not run has no result", { skip }, () => {
   assert.equal(run(returning(3), {}, ip), undefined);
 });
 
+test("a frame may be marked", { skip }, () => {
+  const mark = new Assembler().load(4, 0, 1, 8).exit().finish("mark");
+  assert.equal(run(mark, { mark: 0x80000001 })?.result, 0x80000001);
+  assert.equal(run(mark)?.result, 0);
+});
+
 test("repeated, it tells the time of one run", { skip }, () => {
   const { durationNs } = run(returning(3), { repeat: 100_000 })!;
   assert.ok(durationNs > 0 && durationNs < 100_000, `${durationNs} ns`);

@@ -134,6 +134,8 @@ export function programInfo(fd: number): ProgramInfo {
 export interface TestRunOptions {
   /** The device that the frame arrives at, of this thread's namespace. */
   readonly ifindex?: number;
+  /** What a rule before the program may have marked the frame with. */
+  readonly mark?: number;
   readonly repeat?: number;
 }
 
@@ -146,6 +148,7 @@ export interface TestRunResult {
 
 /** struct __sk_buff. */
 const CONTEXT = 192;
+const CONTEXT_MARK = 8;
 const CONTEXT_IFINDEX = 40;
 const FRAME_MAX = 1 << 16;
 
@@ -158,9 +161,14 @@ class TestRun {
     .u32(40, CONTEXT)
     .pointer(48, this.#context);
 
-  run(programFd: number, frame: Uint8Array, { ifindex = 0, repeat = 1 }: TestRunOptions): number {
+  run(
+    programFd: number,
+    frame: Uint8Array,
+    { ifindex = 0, mark = 0, repeat = 1 }: TestRunOptions,
+  ): number {
     this.#frame.set(frame);
     this.#context.writeUInt32LE(ifindex, CONTEXT_IFINDEX);
+    this.#context.writeUInt32LE(mark, CONTEXT_MARK);
     return this.#attributes
       .u32(0, programFd)
       .u32(8, frame.length)

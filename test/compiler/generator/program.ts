@@ -1,0 +1,88 @@
+/** A random program of the subset, as TypeScript for the compiler and as JavaScript to run. */
+import { Random } from "../../random.ts";
+import { condition, number, word } from "./expressions.ts";
+import type { GeneratedFunction, Scope } from "./scope.ts";
+import { Fresh, statements } from "./statements.ts";
+
+export interface GeneratedProgram {
+  readonly typescript: string;
+  readonly javascript: string;
+}
+
+/** What the decision is called in both. */
+export const ENTRY = "decide";
+
+const IMPORTS = `import { type Frame, type Port, byBytes, byNumber, mark, u8, u16, u32 } from "./machine.ts";\n`;
+const FUNCTIONS_MAX = 4;
+
+/** The same program for the same seed. */
+export function generate(seed: number): GeneratedProgram {
+  const random = new Random(seed);
+  const fresh = new Fresh();
+  const functions: GeneratedFunction[] = [];
+  let text = `const WIDE = ${random.pick([0x0a000001, 0x0a0000ff, 0xffffffff])};\nconst NARROW = WIDE & 0x7f;\n`;
+  for (let n = random.below(FUNCTIONS_MAX); n > 0; n--) {
+    const written = writeFunction(random, fresh, functions);
+    text += written.text;
+    functions.push(written.function);
+  }
+  text += writeDecision(random, fresh, functions);
+  return {
+    typescript: IMPORTS + text.replaceAll(/«(.*?)»/g, "$1"),
+    javascript: text.replaceAll(/«(.*?)»/g, "").replaceAll("export ", ""),
+  };
+}
+
+/** Types stand in «…»: JavaScript has none. */
+const parameters = (names: readonly string[]): string =>
+  ["port«: Port»", "f«: Frame»", ...names.map((name) => `${name}«: number»`)].join(", ");
+
+function writeFunction(
+  random: Random,
+  fresh: Fresh,
+  functions: readonly GeneratedFunction[],
+): { text: string; function: GeneratedFunction } {
+  const name = fresh.name("g");
+  const names = Array.from({ length: random.below(3) }, () => fresh.name("p"));
+  const isTest = random.oneIn(3);
+  const result = isTest
+    ? (s: Scope): string => (random.oneIn(5) ? random.pick(["true", "false"]) : condition(s, 2))
+    : (s: Scope): string => word(s, 2).text;
+  const scope = scopeOf(random, functions, names, result);
+  const head = `(${parameters(names)})«: ${isTest ? "boolean" : "number"}»`;
+  const text = random.oneIn(3)
+    ? `const ${name} = ${head} => ${result(scope)};\n`
+    : `function ${name}${head} {\n${body(scope, fresh, 1)}}\n`;
+  const bits = isTest ? undefined : 32;
+  return { text, function: { name, parameters: names.length, bits } };
+}
+
+function writeDecision(
+  random: Random,
+  fresh: Fresh,
+  functions: readonly GeneratedFunction[],
+): string {
+  const scope = scopeOf(random, functions, [], (s) => number(s, 3).text);
+  return `export function ${ENTRY}(${parameters([])})«: number» {\nlet s = 3;\n${body({ ...scope, small: ["s"] }, fresh, 2)}}\n`;
+}
+
+function body(s: Scope, fresh: Fresh, depth: number): string {
+  const { text, scope } = statements(s, fresh, depth);
+  return `${text}return ${s.result(scope)};\n`;
+}
+
+const scopeOf = (
+  random: Random,
+  functions: readonly GeneratedFunction[],
+  names: readonly string[],
+  result: (s: Scope) => string,
+): Scope => ({
+  random,
+  functions,
+  numbers: names.map((text) => ({ text, bits: 32 })),
+  lets: [],
+  small: [],
+  booleans: [],
+  exits: [],
+  result,
+});
