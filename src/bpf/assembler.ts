@@ -166,6 +166,9 @@ export class Assembler {
       const jumps = [...this.#jumps].filter(([at]) => at !== i);
       this.#jumps.clear();
       for (const [at, name] of jumps) this.#jumps.set(moved(at), name);
+      // A line that became nothing but the jump is gone with it.
+      const gone = this.#lines.findIndex(({ at }, n) => at === this.#lines[n + 1]?.at);
+      if (gone >= 0) this.#lines.splice(gone, 1);
     }
   }
 
