@@ -60,7 +60,8 @@ export function arithmetic(
     case "^":
       return orXor(l, "xor", left, right);
   }
-  if (!isConstant(right)) return l.fail(rightNode, "a shift is by a constant");
+  if (!isConstant(right))
+    return l.fail(rightNode, "a shift is by a constant", "a switch can choose among some");
   return shift(l, operator, left, right.constant & 31);
 }
 

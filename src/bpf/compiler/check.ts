@@ -56,7 +56,7 @@ class Check {
       if (parameter.type !== "Identifier")
         this.#fail(parameter, "a parameter is a plain name", "no default, no pattern, no rest");
     const { body } = node;
-    if (!body) return this.#fail(node, `${name} has no body`);
+    if (!body) throw new Error(`${name} is only declared`);
     if (body.type !== "BlockStatement") return this.expression(body);
     this.#statements(body.body as Statement[]);
     if (body.body.every(mayEnd))
@@ -218,21 +218,9 @@ class Check {
     }
   }
 
-  #literal(e: Expression, value: unknown): void {
+  #literal(e: Span, value: unknown): void {
     if (typeof value === "boolean" || Number.isSafeInteger(value)) return;
-    if (typeof value !== "number")
-      this.#fail(
-        e,
-        `a ${value === null ? "null" : typeof value} is not part of the subset`,
-        "values are integers and booleans",
-      );
-    this.#fail(
-      e,
-      Number.isInteger(value)
-        ? "this is beyond 2^53, where JavaScript rounds and BPF does not"
-        : "a fraction is not part of the subset",
-      "values are integers and booleans",
-    );
+    this.#fail(e, whyNot(value), "values are integers and booleans");
   }
 
   #operator(
@@ -275,4 +263,16 @@ class Check {
   #fail(node: Span, message: string, hint?: string): never {
     throw new CompileError(this.#module, node, message, ...(hint ? [hint] : []));
   }
+}
+
+function whyNot(literal: unknown): string {
+  if (Number.isInteger(literal))
+    return "this is beyond 2^53, where JavaScript rounds and BPF does not";
+  const kinds: Readonly<Record<string, string>> = {
+    number: "a fraction",
+    string: "a string",
+    bigint: "a bigint",
+  };
+  const other = literal === null ? "null" : "a regular expression";
+  return `${kinds[typeof literal] ?? other} is not part of the subset`;
 }

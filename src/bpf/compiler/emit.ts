@@ -151,10 +151,11 @@ class Emitter {
       this.#a.alu("sub", to, right.constant);
       return;
     }
-    // Out of the way, since `left` may be brought to where it is.
-    this.#operands.move(1, right);
+    const own = this.#operands.registerOf(right);
+    // Out of the way, if `left` is brought to where it is.
+    if (own === undefined || own === to) this.#operands.move(1, right);
     this.#operands.move(to, left);
-    this.#a.aluRegister("sub", to, 1);
+    this.#a.aluRegister("sub", to, own === undefined || own === to ? 1 : own);
   }
 
   #end(end: End, next: Block | undefined): void {

@@ -34,7 +34,6 @@ export const expressionsOutside: Table = {
   TemplateLiteral: ["a template string", NO_STRING],
   TaggedTemplateExpression: ["a template string", NO_STRING],
   AwaitExpression: ["await", "a decision waits for nothing"],
-  YieldExpression: ["yield", "return a value"],
   ThisExpression: ["this", "hand the object on as a parameter"],
 };
 

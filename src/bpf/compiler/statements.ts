@@ -8,13 +8,14 @@ import type {
   VariableDeclaration,
 } from "oxc-parser";
 import { arithmetic } from "./arithmetic.ts";
-import { type Block, isConstant, type Temporary, type Value } from "./blocks.ts";
+import { type Block, type Constant, isConstant, type Temporary, type Value } from "./blocks.ts";
 import type { Binding, Lowering } from "./lowering.ts";
 import { EMPTY, holds, TESTS } from "./ranges.ts";
 import { lowerReturn } from "./returns.ts";
 
 /** Turns of one loop. */
 const TURNS_MAX = 256;
+const EARLIER = "break or continue can depend on the frame";
 
 export function lowerStatement(l: Lowering, s: Statement): void {
   switch (s.type) {
@@ -145,7 +146,13 @@ function lowerCases(
     if (!test) l.code.goto(body);
     else {
       const next = l.code.newBlock("next");
-      l.code.branch("eq", value, constantOf(l, test, "a case is a constant"), body, next);
+      l.code.branch(
+        "eq",
+        value,
+        constantOf(l, test, "a case is a constant", "compare with if"),
+        body,
+        next,
+      );
       l.code.open(next);
     }
     if (consequent.length === 0) continue; // shares the next one's body
@@ -167,8 +174,8 @@ function lowerFor(l: Lowering, s: ForStatement): void {
     throw new Error("a loop of another form passed the check");
   const [counter] = s.init.declarations;
   const name = counter!.id.type === "Identifier" ? counter!.id.name : "";
-  const from = constantOf(l, counter!.init!, "a loop starts at a constant").constant;
-  const to = constantOf(l, s.test.right, "a loop ends at a constant").constant;
+  const from = constantOf(l, counter!.init!, "a loop starts at a constant", EARLIER).constant;
+  const to = constantOf(l, s.test.right, "a loop ends at a constant", EARLIER).constant;
   const test = TESTS[s.test.operator]!;
   const step = s.update.operator === "++" ? 1 : -1;
   const end = l.code.newBlock("end");
@@ -187,7 +194,7 @@ function lowerFor(l: Lowering, s: ForStatement): void {
   l.code.open(end);
 }
 
-function constantOf(l: Lowering, n: Expression, wanted: string): { readonly constant: number } {
+function constantOf(l: Lowering, n: Expression, wanted: string, instead: string): Constant {
   const value = l.number(n);
-  return isConstant(value) ? value : l.fail(n, wanted);
+  return isConstant(value) ? value : l.fail(n, wanted, instead);
 }
