@@ -12,6 +12,8 @@ import { CompileError, position } from "./source.ts";
 import { tidy } from "./tidy.ts";
 
 export { DECISION_STACK, OUT } from "./emit.ts";
+export { type Field, type Intrinsic, loads, type Machine } from "./machine.ts";
+export type { ReadFile } from "./names.ts";
 export { CompileError } from "./source.ts";
 
 export interface Request {
