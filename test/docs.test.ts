@@ -38,6 +38,7 @@ const DOCUMENTS: readonly Document[] = [
   "CHANGELOG.md",
   "CONTRIBUTING.md",
   "docs/architecture.md",
+  "docs/compiler.md",
   "docs/parity.md",
 ].map((file) => {
   const text = readFileSync(path.join(ROOT, file), "utf8");
