@@ -156,9 +156,9 @@ export function condition(s: Scope, depth: number): string {
   }
 }
 
-/** At times of a number with itself or with a corner that it may well be. */
+/** Often of what has just been shifted: only there, or in a sum, can the upper half of a register be seen. */
 function comparison(s: Scope, depth: number): string {
-  const a = number(s, depth);
+  const a = s.random.oneIn(4) ? shift(s, depth) : number(s, depth);
   const b = s.random.oneIn(2) ? constant(s) : number(s, depth);
   return `${a.text} ${s.random.pick(COMPARISONS)} ${b.text}`;
 }

@@ -47,7 +47,7 @@ function writeFunction(
   const isTest = random.oneIn(3);
   const result = isTest
     ? (s: Scope): string => (random.oneIn(5) ? random.pick(["true", "false"]) : condition(s, 2))
-    : (s: Scope): string => word(s, 2).text;
+    : (s: Scope): string => withVariables(s, word(s, 2).text);
   const scope = scopeOf(random, functions, names, result);
   const head = `(${parameters(names)})«: ${isTest ? "boolean" : "number"}»`;
   const text = random.oneIn(3)
@@ -62,13 +62,20 @@ function writeDecision(
   fresh: Fresh,
   functions: readonly GeneratedFunction[],
 ): string {
-  const scope = scopeOf(random, functions, [], (s) => number(s, 3).text);
+  const scope = scopeOf(random, functions, [], (s) => withVariables(s, number(s, 3).text));
   return `export function ${ENTRY}(${parameters([])})«: number» {\nlet s = 3;\n${body({ ...scope, small: ["s"] }, fresh, 2)}}\n`;
 }
 
 function body(s: Scope, fresh: Fresh, depth: number): string {
   const { text, scope } = statements(s, fresh, depth);
   return `${text}return ${s.result(scope)};\n`;
+}
+
+/** At most times a result shows what became of the variables. */
+function withVariables(s: Scope, result: string): string {
+  const variables = [...s.lets, ...s.small];
+  if (variables.length === 0 || s.random.oneIn(3)) return result;
+  return `(${[result, ...variables].join(" ^ ")})`;
 }
 
 const scopeOf = (

@@ -53,7 +53,18 @@ function shadow(s: Scope): Written {
 }
 
 function statement(s: Scope, fresh: Fresh, depth: number): Written {
-  const kinds = [constant, constant, variable, small, assignment, assignment, move, again, known];
+  const kinds = [
+    constant,
+    constant,
+    variable,
+    small,
+    assignment,
+    assignment,
+    move,
+    again,
+    keep,
+    known,
+  ];
   const nested = [branch, branch, branch, choose, loop, loop, known];
   return s.random.pick(depth > 0 ? [...kinds, ...nested] : kinds)(s, fresh, depth - 1);
 }
@@ -129,6 +140,18 @@ function again(s: Scope, fresh: Fresh): Written {
   return { text, scope: withNumber(withNumber(s, before, 32), after, 32) };
 }
 
+/** What a variable was before it changed is still used behind that. */
+function keep(s: Scope, fresh: Fresh): Written {
+  if (s.lets.length === 0) return variable(s, fresh);
+  const before = fresh.name("c");
+  const name = s.random.pick(s.lets);
+  const { text } = assignment({ ...s, lets: [name] }, fresh);
+  return {
+    text: `const ${before} = ${name};\n${text}${name} ^= ${before};\n`,
+    scope: withNumber(s, before, LET_BITS),
+  };
+}
+
 /** Loads around the last byte that a length test proves. */
 function known(s: Scope, fresh: Fresh): Written {
   const name = fresh.name("c");
@@ -139,6 +162,7 @@ function known(s: Scope, fresh: Fresh): Written {
     `f.length < ${length}`,
     `f.length <= ${length - 1}`,
     `!(f.length >= ${length})`,
+    `!(f.length > ${length - 1})`,
   ]);
   const load = `u${8 * size}(f, ${at})`;
   return {
@@ -207,7 +231,8 @@ function loop(s: Scope, fresh: Fresh, depth: number): Written {
   ];
   const turn: Scope = { ...withNumber(s, i, BITS_MAX / 8), exits: ["break", "continue"] };
   const { text } = statements(turn, fresh, depth);
-  const leave = r.oneIn(3) ? `if (${condition(turn, 1)}) ${r.pick(["break", "continue"])};\n` : "";
+  const test = r.pick([condition(turn, 1), `(u8(f, ${i}) & 1) === 0`, `${i} === ${from + 1}`]);
+  const leave = r.oneIn(2) ? `if (${test}) ${r.pick(["break", "continue"])};\n` : "";
   const load = s.lets.length > 0 ? `${r.pick(s.lets)} ^= u8(f, ${i} + ${r.below(40)});\n` : "";
   return { text: `for (${r.pick(heads)}) {\n${leave}${load}${text}}\n`, scope: s };
 }
