@@ -3,12 +3,16 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Vm } from "ipvlan/bpf";
 import { Frame, parseIp } from "ipvlan/wire";
+import { loadProgram, testRun } from "../../src/linux/bpf/programs.ts";
+import { close } from "../../src/linux/sys.ts";
+import { needsBpf } from "../../test/bpf.ts";
 import { build } from "./build.ts";
 import { DROP, firewall, PASS } from "./firewall.ts";
 
 /** The source, which stands in the repository also when this runs compiled. */
 const source = fileURLToPath(new URL("../../../examples/firewall/firewall.ts", import.meta.url));
-const compiled = new Vm(build(source));
+const program = build(source);
+const compiled = new Vm(program);
 
 /** An Ethernet frame of this type around these bytes. */
 const frame = (type: number, ...packet: number[]): Uint8Array =>
@@ -51,6 +55,13 @@ function says(what: string, bytes: Uint8Array, verdict: number): void {
   test(what, () => {
     assert.equal(firewall(Frame.of(bytes)), verdict, "in JavaScript");
     assert.equal(compiled.run(bytes), verdict, "compiled");
+  });
+  test(`${what}, in the kernel`, { skip: needsBpf }, (t) => {
+    const fd = loadProgram(program, {});
+    const run = testRun(fd, bytes);
+    close(fd);
+    if (run === undefined) t.skip("the kernel does not run a frame that is as short");
+    else assert.equal(run.result, verdict);
   });
 }
 
