@@ -5,22 +5,43 @@ import { type Ground, netnsOf, SYSTEM_IP } from "./ground.ts";
 
 /** Milliseconds to make so many slaves, and to delete them, by `ipvlan -batch`. */
 export const ours = (ground: Ground, count: number): Promise<readonly number[]> =>
-  comeAndGo(ground, count, "ipvlan", "type ipvlan mode l2");
+  comeAndGo(ground, count, "ipvlan", (name) => [
+    `link add link eth0 name ${name} type ipvlan mode l2`,
+    `link del ${name}`,
+  ]);
 
 /** The same with the kernel's macvlan, by `ip -batch`. */
 export const macvlans = (ground: Ground, count: number): Promise<readonly number[]> =>
-  comeAndGo(ground, count, SYSTEM_IP, "type macvlan mode bridge");
+  comeAndGo(ground, count, SYSTEM_IP, (name) => [
+    `link add link eth0 name ${name} type macvlan mode bridge`,
+    `link del ${name}`,
+  ]);
+
+/** The same with plain veths: what the kernel takes for what a slave is made of. */
+export const veths = (ground: Ground, count: number): Promise<readonly number[]> =>
+  comeAndGo(ground, count, SYSTEM_IP, (name) => [
+    `link add ${name} type veth peer name ${name}p`,
+    `link del ${name}`,
+  ]);
 
 async function comeAndGo(
   ground: Ground,
   count: number,
   command: string,
-  type: string,
+  linesOf: (name: string) => readonly [add: string, del: string],
 ): Promise<readonly number[]> {
-  const names = Array.from({ length: count }, (_, n) => `n${n}`);
-  const batch = (line: (name: string) => string) => timeOf(ground, command, names.map(line));
-  const made = await batch((name) => `link add link eth0 name ${name} ${type}`);
-  return [made, await batch((name) => `link del ${name}`)];
+  const lines = Array.from({ length: count }, (_, n) => linesOf(`n${n}`));
+  const made = await timeOf(
+    ground,
+    command,
+    lines.map(([add]) => add),
+  );
+  const deleted = await timeOf(
+    ground,
+    command,
+    lines.map(([, del]) => del),
+  );
+  return [made, deleted];
 }
 
 async function timeOf(ground: Ground, command: string, lines: readonly string[]): Promise<number> {

@@ -9,6 +9,7 @@ import { linkCommand } from "../scripts/lab.ts";
 import { enterSandbox, insideSandbox, sandboxRefusal } from "../scripts/sandbox.ts";
 import { decisionTrials } from "./decision.ts";
 import { Grounds } from "./grounds.ts";
+import { kernelDecisionTrials } from "./kernel-decision.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import { drawText, type Results, writeResults } from "./report.ts";
@@ -71,6 +72,7 @@ const trials = (grounds: Grounds, seconds: number, slaves: number): Trial[] => [
   ...slavesTrials(grounds, seconds, slaves),
   ...daemonTrials(grounds, seconds, slaves),
   ...decisionTrials(),
+  ...kernelDecisionTrials(),
 ];
 
 /** One line that changes, for who watches. */

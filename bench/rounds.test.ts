@@ -47,6 +47,13 @@ test("who comes first changes from round to round", async () => {
   assert.deepEqual(taken, ["veth", "ebpf", "ebpf", "veth"]);
 });
 
+test("what takes long is done in the first rounds only", async () => {
+  const taken: string[] = [];
+  const trial = { ...scripted({ veth: [1, 1], ebpf: [1, 1] }, taken), roundsMax: 1 };
+  await compare([trial], 2, silent);
+  assert.deepEqual(taken, ["veth", "ebpf"]);
+});
+
 test("what fails is told by name, and the other rounds count", async () => {
   const trial = scripted({ veth: [1, Number.NaN, 1], ebpf: [2, 7, 4] });
   const { rows, missing } = await compare([trial], 3, silent);

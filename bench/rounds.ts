@@ -16,6 +16,8 @@ export interface Trial {
   /** By whom; once per round, in an order that changes. */
   readonly takes: Readonly<Record<string, Take>>;
   readonly rows: readonly Row[];
+  /** What takes minutes is not done in more rounds. */
+  readonly roundsMax?: number;
 }
 
 export const GROUPS = [
@@ -89,7 +91,7 @@ export async function compare(
   const found = new Map<Row, Partial<Record<Column, number[]>>>();
   const missing: Missing[] = [];
   for (let round = 0; round < rounds; round++)
-    for (const { name, takes, rows } of trials) {
+    for (const { name, takes, rows } of trials.filter((trial) => isIn(trial, round))) {
       const figures = new Map<string, readonly number[]>();
       for (const who of rotated(Object.keys(takes), round)) {
         tell(`round ${round + 1} of ${rounds}: ${name}, ${who}`);
@@ -103,6 +105,9 @@ export async function compare(
     }
   return { rows: [...found].map(([row, all]) => ({ ...row, ratios: spreads(all) })), missing };
 }
+
+const isIn = ({ roundsMax = Number.POSITIVE_INFINITY }: Trial, round: number): boolean =>
+  round < roundsMax;
 
 const told = (error: unknown): Pick<Missing, "reason" | "notHere"> => ({
   reason: reasonOf(error as Error),

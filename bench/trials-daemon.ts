@@ -1,5 +1,5 @@
 /** What daemon and command take besides the frames: slaves that come and go, addresses, changes, answers, memory. */
-import * as creation from "./creation.ts";
+import * as create from "./creation.ts";
 import * as daemon from "./daemon.ts";
 import { ENGINES, type Engine } from "./ground-ipvlan.ts";
 import type { Grounds } from "./grounds.ts";
@@ -9,29 +9,17 @@ import { udp } from "./traffic.ts";
 
 /** Megabytes that a daemon of a thousand slaves may keep. */
 const MEMORY = 150;
+/** Slaves that come and go by the command under both engines. */
+const FEW = 100;
+const ROUNDS_OF_MOST = 3;
 /** Addresses for one figure, in each second. */
 const ADDRESSES_PER_S = 200;
 
 export function daemonTrials(grounds: Grounds, seconds: number, most: number): Trial[] {
   const many = most.toLocaleString("en");
   return [
-    {
-      name: `create: ${many} slaves`,
-      takes: {
-        macvlan: async () => creation.macvlans(await grounds.pair("macvlan"), most),
-        ...byEngine(async (engine) => creation.ours(await grounds.pair(engine), most)),
-      },
-      rows: [
-        row(`create: ${many} slaves`, "ip -batch with as many macvlans", {
-          ratios: ratios((engine) => [engine, 0], ["macvlan", 0]),
-          targets: { ebpf: { atMost: 2 } },
-        }),
-        row(`delete: ${many} slaves`, "ip -batch with as many macvlans", {
-          ratios: ratios((engine) => [engine, 1], ["macvlan", 1]),
-          targets: {},
-        }),
-      ],
-    },
+    creation(Math.min(most, FEW), ENGINES),
+    ...(most > FEW ? [{ ...creation(most, ["ebpf"]), roundsMax: ROUNDS_OF_MOST }] : []),
     {
       name: "address: until it works",
       takes: byEngine(async (engine) =>
@@ -120,6 +108,32 @@ export function daemonTrials(grounds: Grounds, seconds: number, most: number): T
       ],
     },
   ];
+
+  /** `engines`: those for whom so many do not take minutes. */
+  function creation(count: number, engines: readonly Engine[]): Trial {
+    const slaves = `${count.toLocaleString("en")} slaves`;
+    const takes: Record<string, Take> = {
+      macvlan: async () => create.macvlans(await grounds.pair("macvlan"), count),
+      veth: async () => create.veths(await grounds.pair("macvlan"), count),
+    };
+    for (const engine of engines)
+      takes[engine] = async () => create.ours(await grounds.pair(engine), count);
+    const compared = (verb: string, figure: number, to: string, targets: Row["targets"]): Row =>
+      row(`${verb}: ${slaves}`, `as many ${to}s by ip -batch`, {
+        ratios: ratios((engine) => [engine, figure], [to, figure]),
+        targets,
+      });
+    return {
+      name: `create: ${slaves}`,
+      takes,
+      rows: [
+        compared("create", 0, "macvlan", { ebpf: { atMost: 2 } }),
+        compared("create", 0, "veth", {}),
+        compared("delete", 1, "macvlan", {}),
+        compared("delete", 1, "veth", {}),
+      ],
+    };
+  }
 
   async function quietly(engine: Engine): Promise<readonly number[]> {
     return udp(await grounds.crowd(engine, 1), "ns0", "ns1", seconds);
