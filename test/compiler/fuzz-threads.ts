@@ -1,8 +1,5 @@
 /** Random programs on all processors: this file is also what each thread runs. */
-import { once } from "node:events";
-import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { ifThread, inThreads, shares } from "../threads.ts";
 import { FINDINGS_MAX, fuzz, newTally, type Tally } from "./fuzz.ts";
 
 interface Share {
@@ -17,20 +14,11 @@ export async function fuzzInThreads(
   count: number,
   inTheKernel: boolean,
 ): Promise<Tally> {
-  const threads = availableParallelism();
-  const size = Math.ceil(count / threads);
-  const shares = Array.from({ length: threads }, (_, n) => {
-    const first = n * size;
-    return { seed: seed + first, count: Math.min(size, count - first), inTheKernel };
-  });
-  const tallies = await Promise.all(shares.filter((share) => share.count > 0).map(inThread));
+  const all = shares(count).map(
+    (share): Share => ({ seed: seed + share.start, count: share.count, inTheKernel }),
+  );
+  const tallies = await inThreads<Share, Tally>(import.meta.url, all);
   return tallies.reduce(merged, newTally());
-}
-
-async function inThread(workerData: Share): Promise<Tally> {
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData });
-  const [tally] = (await once(worker, "message")) as [Tally];
-  return tally;
 }
 
 function merged(a: Tally, b: Tally): Tally {
@@ -46,7 +34,4 @@ function merged(a: Tally, b: Tally): Tally {
   };
 }
 
-if (!isMainThread) {
-  const { seed, count, inTheKernel } = workerData as Share;
-  parentPort!.postMessage(fuzz(seed, count, inTheKernel));
-}
+ifThread(({ seed, count, inTheKernel }: Share) => fuzz(seed, count, inTheKernel));
