@@ -91,6 +91,7 @@ export const HELPER = {
   skb_load_bytes: 26,
   skb_change_type: 32,
   skb_pull_data: 39,
+  ringbuf_output: 130,
   redirect_neigh: 152,
   redirect_peer: 155,
 } as const;

@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import type {
   ChangeLink,
+  ChangePort,
   ControlError,
   CreateLink,
   LinkChanged,
@@ -18,7 +19,6 @@ import type {
   PortInfo,
 } from "../daemon/control.ts";
 import { daemonDirectory, runDirectory, socketIn } from "../daemon/run-directory.ts";
-import type { Compat } from "../driver/settings.ts";
 
 /** What a device is to a port. */
 export type Role = "slave" | "master";
@@ -83,8 +83,8 @@ export class Client {
     return (await this.#ask<{ ports: PortInfo[] }>("GET", path)).ports;
   }
 
-  async changePort(netns: string, master: string, compat: Compat): Promise<void> {
-    await this.#ask("PATCH", "/v1/ports", { netns, master, compat });
+  async changePort(change: ChangePort): Promise<void> {
+    await this.#ask("PATCH", "/v1/ports", change);
   }
 
   /** Resolves when the daemon has ended, and the connection with it. */

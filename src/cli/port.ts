@@ -1,5 +1,6 @@
 /** `port`, `status` and `daemon`: what the system's `ip` has no words for. */
 import type { Compat } from "../driver/settings.ts";
+import { ENGINE_CHOICES, type EngineChoice } from "../engine/engine.ts";
 import { incomplete, STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
 import { Words } from "./words.ts";
 
@@ -12,11 +13,14 @@ export interface PortShow {
 export interface PortSet {
   readonly verb: "port set";
   readonly master: string;
-  readonly compat: Compat;
+  readonly compat?: Compat;
+  readonly engine?: EngineChoice;
 }
 
 export interface DaemonRun {
   readonly verb: "daemon run";
+  /** What ports get; unless said, what IPVLAN_ENGINE says, or auto. */
+  readonly engine?: EngineChoice;
 }
 
 export interface DaemonStop {
@@ -51,22 +55,45 @@ function parsePortSet(line: readonly string[]): PortSet {
   const words = new Words(line);
   let master = words.value();
   if (master === "dev") master = words.value();
-  const keyword = words.value();
-  if (keyword !== "compat") throw unknown("port set", keyword, "compat");
-  const word = words.value();
-  const compat = COMPATS.find((one) => one === word);
-  if (compat === undefined) throw unknown("compat", word, COMPATS.join(" or "));
-  const [extra] = words.rest();
-  if (extra !== undefined) throw unknown("port set", extra, "nothing");
-  return { verb: "port set", master, compat };
+  let set: PortSet = { verb: "port set", master };
+  do {
+    const keyword = words.value();
+    if (keyword === "compat") set = { ...set, compat: oneOf(COMPATS, keyword, words.value()) };
+    else if (keyword === "engine")
+      set = { ...set, engine: oneOf(ENGINE_CHOICES, keyword, words.value()) };
+    else throw unknown("port set", keyword, "compat or engine");
+  } while (!words.isEmpty);
+  return set;
 }
+
+function oneOf<Choice extends string>(
+  choices: readonly Choice[],
+  keyword: string,
+  word: string,
+): Choice {
+  const choice = choices.find((one) => one === word);
+  if (choice === undefined) throw unknown(keyword, word, listed(choices));
+  return choice;
+}
+
+/** Daemons that the command starts inherit its environment. */
+export const engineOfEnvironment = (): EngineChoice =>
+  oneOf(ENGINE_CHOICES, "IPVLAN_ENGINE", process.env.IPVLAN_ENGINE || "auto");
+
+/** "one or two", "one, two or three". */
+const listed = (words: readonly string[]): string =>
+  [words.slice(0, -1).join(", "), ...words.slice(-1)].join(" or ");
 
 export function parseDaemon(line: readonly string[]): DaemonRun | DaemonStop {
   const [verb, ...words] = line;
   if (verb === undefined) throw incomplete();
   if (verb === "run") {
-    if (words[0] !== undefined) throw unknown("daemon run", words[0], "nothing");
-    return { verb: "daemon run" };
+    const [option, engine, ...extra] = words;
+    if (option === undefined) return { verb: "daemon run" };
+    if (option !== "--engine") throw unknown("daemon run", option, "--engine");
+    if (engine === undefined) throw incomplete();
+    if (extra[0] !== undefined) throw unknown("daemon run", extra[0], "nothing");
+    return { verb: "daemon run", engine: oneOf(ENGINE_CHOICES, "--engine", engine) };
   }
   if (verb !== "stop") throw unknown("daemon", verb, "run or stop");
   const other = words.find((word) => word !== "--remove");

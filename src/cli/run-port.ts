@@ -3,7 +3,8 @@ import { about, type Call } from "./call.ts";
 import { clientOf, NoDaemonError, withDaemon } from "./client.ts";
 import { daemonWords } from "./daemon-words.ts";
 import { notPermitted, STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
-import type { DaemonStop, PortSet, PortShow } from "./port.ts";
+import type { DaemonRun, DaemonStop, PortSet, PortShow } from "./port.ts";
+import { engineOfEnvironment } from "./port.ts";
 import { demandPrivilege } from "./privilege.ts";
 import { formatPorts, formatStatus } from "./status.ts";
 import { passOn } from "./system-ip.ts";
@@ -22,21 +23,21 @@ export async function showPorts(request: PortShow, call: Call): Promise<number> 
   return 0;
 }
 
-export async function setPort({ master, compat }: PortSet, call: Call): Promise<number> {
-  const changed = clientOf(call.netns).changePort(call.netns, master, compat);
+export async function setPort({ verb, master, ...said }: PortSet, call: Call): Promise<number> {
+  const changed = clientOf(call.netns).changePort({ netns: call.netns, master, ...said });
   await getAnswer(about(master, changed));
   return 0;
 }
 
 /** The daemon and what it needs are loaded only when it is to run. */
-export async function runDaemon(call: Call): Promise<number> {
+export async function runDaemon({ engine }: DaemonRun, call: Call): Promise<number> {
   if (call.options.netns !== undefined) {
     const [program = "", ...words] = daemonWords(call);
-    return passOn(program, words);
+    return passOn(program, [...words, ...(engine === undefined ? [] : ["--engine", engine])]);
   }
   demandPrivilege();
   const { runDaemon } = await import("../daemon/main.ts");
-  if (await runDaemon()) process.exit(0); // with connections that are still open
+  if (await runDaemon(engine ?? engineOfEnvironment())) process.exit(0); // with connections that are still open
   throw new UsageError("ipvlan: another daemon serves this network namespace", STATUS_SERVED);
 }
 

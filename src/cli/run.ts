@@ -62,7 +62,7 @@ async function answer(request: Request, call: Call): Promise<number> {
     case "port set":
       return (await import("./run-port.ts")).setPort(request, call);
     case "daemon run":
-      return (await import("./run-port.ts")).runDaemon(call);
+      return (await import("./run-port.ts")).runDaemon(request, call);
     case "daemon stop":
       return (await import("./run-port.ts")).stopDaemon(request, call);
   }

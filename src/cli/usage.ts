@@ -17,26 +17,34 @@ const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up
        ipvlan [ OPTIONS ] [ -force ] -batch FILE
        ipvlan [ OPTIONS ] status
        ipvlan [ OPTIONS ] port show
-       ipvlan [ OPTIONS ] port set MASTER compat { howto | kernel }
-       ipvlan [ OPTIONS ] daemon { run | stop [ --remove ] }
+       ipvlan [ OPTIONS ] port set MASTER [ compat { howto | kernel } ] [ engine ENGINE ]
+       ipvlan [ OPTIONS ] daemon { run [ --engine ENGINE ] | stop [ --remove ] }
        ipvlan { port | status | daemon } help
        ipvlan { help | --help | --version }
 
 MODE    := { l3 | l3s | l2 }               l3 on a new port, as it was on one that exists
 FLAG    := { bridge | private | vepa }     bridge on a new port, as it was on one that exists
+ENGINE  := { auto | ebpf | userspace }     auto: ebpf where the kernel allows it
 OPTIONS := { -n[etns] NAME | -d[etails] | -j[son] | -p[retty] | -br[ief] | -o[neline] | ... }
 
 Mode and flag belong to the port, that is the master: a change concerns all its slaves.
 Every other line goes to the system's "ip", with its output and exit status.`;
 
-const portSetUsage = `Usage: ipvlan [ -n NAME ] port set [ dev ] MASTER compat { howto | kernel }
+const portSetUsage = `Usage: ipvlan [ -n NAME ] port set [ dev ] MASTER [ compat { howto | kernel } ]
+                                               [ engine { auto | ebpf | userspace } ]
 
-howto   what the HOWTO promises: private and vepa keep floods apart, too; forged MACs are dropped;
-        what is not said stays as it is
-kernel  what Linux does instead, where that can be done outside the kernel`;
+howto      what the HOWTO promises: private and vepa keep floods apart, too; forged MACs are
+           dropped; what is not said stays as it is
+kernel     what Linux does instead, where that can be done outside the kernel
+
+ebpf       frames are moved in the kernel, by programs at tc; the daemon may end
+userspace  frames are moved by the daemon
+auto       ebpf where the kernel allows it, else userspace; slaves and connections live
+           through a change`;
 
 const portUsage = `Usage: ipvlan [ -n NAME ] port [ show ] [ -j ]
-       ipvlan [ -n NAME ] port set [ dev ] MASTER compat { howto | kernel }
+       ipvlan [ -n NAME ] port set [ dev ] MASTER [ compat { howto | kernel } ]
+                                               [ engine { auto | ebpf | userspace } ]
 
 A port is a master with its slaves, by the name of the master.`;
 
@@ -44,10 +52,11 @@ const statusUsage = `Usage: ipvlan [ -n NAME ] status [ -j ]
 
 Ports, slaves, addresses, conflicts, and why frames were dropped.`;
 
-const daemonUsage = `Usage: ipvlan [ -n NAME ] daemon run
+const daemonUsage = `Usage: ipvlan [ -n NAME ] daemon run [ --engine { auto | ebpf | userspace } ]
        ipvlan [ -n NAME ] daemon stop [ --remove ]
 
-run   serves this network namespace, or the one of -n; "link add" starts it by itself
+run   serves this network namespace, or the one of -n; "link add" starts it by itself.
+      The engine of its ports is what --engine says, or IPVLAN_ENGINE, or auto
 stop  leaves the slaves for the next daemon; with --remove it takes them away`;
 
 type Level = "all" | "port" | "port set" | "status" | "daemon";

@@ -29,6 +29,10 @@ export class Words {
     return word;
   }
 
+  get isEmpty(): boolean {
+    return this.#at >= this.#words.length;
+  }
+
   /** What has not been read yet. */
   rest(): string[] {
     return this.#words.slice(this.#at);

@@ -177,9 +177,9 @@ function addPortRoutes(api: FastifyInstance, registry: Registry): void {
   api.patch<{ Body: ChangePort }>(
     "/v1/ports",
     says("Set a port's ways", { body: requests.changePort }, { 200: answers.portChanged }),
-    ({ body: { netns, master, compat }, raw }) =>
+    ({ body: { netns, master, ...said }, raw }) =>
       inNamespaces([netns], async (here) => {
-        const port = await registry.setCompat(here, master, compat, rightsOf(raw.socket));
+        const port = await registry.setPort(here, master, said, rightsOf(raw.socket));
         return { port: portInfo(port, registry.nsidOf(here)) };
       }),
   );

@@ -4,6 +4,7 @@
  */
 
 import type { Compat, Flag, Mode } from "../driver/settings.ts";
+import type { EngineChoice } from "../engine/engine.ts";
 
 /** One slave. "Here" is the network namespace named in the request. */
 export interface LinkInfo {
@@ -44,7 +45,7 @@ export interface PortInfo {
   /** What moves the frames, and why it does. */
   readonly engine: string;
   readonly engineReason: string;
-  /** How frames for slaves are kept from the master's own stack: "nftables", "routes"; "l3s": it hands them on. */
+  /** How frames for slaves are kept from the master's own stack: "tc", "nftables", "routes"; "l3s": it hands them on. */
   readonly consumption: string;
   /** How slaves' frames for the master's own stack get there: "tc", "raw sockets". */
   readonly wayUp: string;
@@ -102,7 +103,8 @@ export interface Ports {
 export interface ChangePort {
   readonly netns: string;
   readonly master: string;
-  readonly compat: Compat;
+  readonly compat?: Compat;
+  readonly engine?: EngineChoice;
 }
 
 export interface PortChanged {

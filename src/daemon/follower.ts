@@ -96,7 +96,7 @@ export class Follower {
       this.#readMasterAddresses(port);
       port.routesChanged();
       for (const slave of port.slaves.all())
-        if (getLink(socket, slave.hostIfindex) === undefined) this.#followed.slaveGone(port, slave);
+        if (port.hosts.find(slave.hostIfindex) === undefined) this.#followed.slaveGone(port, slave);
         else port.slaves.seek(slave);
     }
   }
@@ -153,22 +153,20 @@ export class Follower {
 
   #linkGone(nsid: number, link: Link): void {
     for (const port of [...this.#followed.ports()]) {
-      if (nsid === OWN) {
+      const hostsNsid = port.hosts.nsid ?? OWN;
+      if (nsid === hostsNsid && link.newIfindex === undefined) {
         const slave = port.slaves.findByHostEnd(link.index);
         if (slave !== undefined) this.#followed.slaveGone(port, slave);
-        continue;
       }
+      if (nsid === OWN) continue;
       const slave = port.slaves.findAt(nsid, link.index);
-      if (slave !== undefined && this.#hasHostEnd(slave)) port.slaveMoved(slave);
+      // One that leaves a namespace may be on its way into another, or gone for good.
+      if (slave !== undefined && port.hosts.find(slave.hostIfindex) !== undefined)
+        port.slaveMoved(slave);
       if (port.masterNsid !== nsid || port.master.index !== link.index) continue;
       if (link.newIfindex === undefined) this.#followed.masterGone(port);
       else this.#followed.masterMoved(port, link);
     }
-  }
-
-  /** A slave that leaves a namespace may be on its way into another, or gone for good. */
-  #hasHostEnd(slave: Slave): boolean {
-    return getLink(this.#ground.socket, slave.hostIfindex) !== undefined;
   }
 
   #addressChanged(nsid: number, address: Address, added: boolean): void {

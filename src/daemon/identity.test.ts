@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { compats, flags, modes, type Settings } from "../driver/settings.ts";
+import { ENGINE_CHOICES } from "../engine/engine.ts";
 import {
   downName,
   hostName,
@@ -39,9 +40,10 @@ test("a port is told again from its alias, whatever its master is called", () =>
       anyName,
       anyIndex,
       anySettings,
+      fc.constantFrom(...ENGINE_CHOICES),
       fc.boolean(),
-      (port, name, ifindex, settings, isChanging) => {
-        const identity = { port, master: { name, ifindex }, settings, isChanging };
+      (port, name, ifindex, settings, engine, isChanging) => {
+        const identity = { port, master: { name, ifindex }, settings, engine, isChanging };
         assert.deepEqual(parsePortAlias(portAlias(identity)), identity);
       },
     ),

@@ -5,6 +5,7 @@
  */
 import type { Slave } from "../driver/decide/machine.ts";
 import { compats, flags, modes, type Settings } from "../driver/settings.ts";
+import { ENGINE_CHOICES, type EngineChoice } from "../engine/engine.ts";
 
 /** A port's number in the private namespace, 1 … `PORTS_MAX`. It stays when the master moves and is numbered anew. */
 export type PortId = number;
@@ -29,10 +30,12 @@ export interface PortIdentity {
   readonly port: PortId;
   readonly master: MasterId;
   readonly settings: Settings;
+  readonly engine: EngineChoice;
   /** Not all slaves' devices are as these settings want them. */
   readonly isChanging: boolean;
 }
 
+/** `port`: in the master's namespace its ifindex, since every daemon counts its ports for itself. */
 export const hostName = ({ port, id }: SlaveIdentity): string => `s${port}.${id}`;
 
 /** Our end of the pair that leads up into the master's namespace. */
@@ -40,9 +43,9 @@ export const downName = (port: PortId): string => `down${port}`;
 
 export const slaveAlias = ({ id, port }: SlaveIdentity): string => `ipvlan slave ${id} of ${port}`;
 
-export function portAlias({ port, master, settings, isChanging }: PortIdentity): string {
+export function portAlias({ port, master, settings, engine, isChanging }: PortIdentity): string {
   const { mode, flag, compat } = settings;
-  const words = ["ipvlan port", port, master.name, master.ifindex, mode, flag, compat];
+  const words = ["ipvlan port", port, master.name, master.ifindex, mode, flag, compat, engine];
   return [...words, ...(isChanging ? ["changing"] : [])].join(" ");
 }
 
@@ -54,12 +57,16 @@ export function parseSlaveAlias(alias: string | undefined): SlaveIdentity | unde
 
 /** Undefined for a device that is not the end of a port's pair. */
 export function parsePortAlias(alias: string | undefined): PortIdentity | undefined {
-  const told = /^ipvlan port (\d+) (\S+) (\d+) (\S+) (\S+) (\S+)( changing)?$/.exec(alias ?? "");
+  const told =
+    /^ipvlan port (\d+) (\S+) (\d+) (\S+) (\S+) (\S+)(?: (auto|ebpf|userspace))?( changing)?$/.exec(
+      alias ?? "",
+    );
   if (told === null) return undefined;
   const [, port, name, ifindex, mode, flag, compat] = told as unknown as string[];
+  const engine = ENGINE_CHOICES.find((one) => one === told[7]) ?? "auto"; // none before version 0.2
   const known = Object.hasOwn(modes, mode!) && Object.hasOwn(flags, flag!);
   if (!known || !Object.hasOwn(compats, compat!)) return undefined;
   const settings = { mode, flag, compat } as unknown as Settings;
   const master = { name: name!, ifindex: Number(ifindex) };
-  return { port: Number(port), master, settings, isChanging: told[7] !== undefined };
+  return { port: Number(port), master, settings, engine, isChanging: told[8] !== undefined };
 }

@@ -8,7 +8,7 @@ import type { Slave } from "./slave.ts";
 /** `hereNsid`: the namespace of whoever asks. */
 export function linkInfo(port: LivePort, slave: Slave, hereNsid: number): LinkInfo {
   const { mode, flag } = port.port.settings;
-  const { drops, ...counters } = port.statistics.read(slave.id);
+  const { drops, ...counters } = port.statistics(slave.id);
   const netns = slave.netnsPath;
   return {
     name: slave.name,
@@ -37,8 +37,8 @@ export function portInfo(port: LivePort, hereNsid: number): PortInfo {
     master: port.master.name,
     ifindex: port.master.index,
     ...port.port.settings,
-    engine: "userspace",
-    engineReason: "the only one of this version",
+    engine: port.engineName,
+    engineReason: port.engineReason,
     consumption: port.intakeName,
     wayUp: port.wayUpName,
     slaves: port.slaves.all().map((slave) => linkInfo(port, slave, hereNsid)),
@@ -55,7 +55,7 @@ export function portInfo(port: LivePort, hereNsid: number): PortInfo {
 function allDrops(port: LivePort): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const row of [NOBODY, ...port.slaves.all().map(({ id }) => id)])
-    for (const [reason, count] of Object.entries(port.statistics.read(row).drops))
+    for (const [reason, count] of Object.entries(port.statistics(row).drops))
       sum[reason] = (sum[reason] ?? 0) + count;
   return sum;
 }

@@ -7,31 +7,19 @@ import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
 import { type Slave as DeviceId, NOBODY } from "../driver/decide/machine.ts";
 import { PortError } from "../driver/errors.ts";
-import { Port, pack, type Said, type Settings } from "../driver/port.ts";
-import { Statistics } from "../driver/statistics.ts";
-import { DataPathThread } from "../engine/userspace/data-path-thread.ts";
-import { MasterSide } from "../engine/userspace/master-side.ts";
-import {
-  addVeth,
-  deleteLink,
-  getLink,
-  type Link,
-  type LinkChange,
-  setLink,
-} from "../linux/netlink/link.ts";
+import { Port, type Said, type Settings } from "../driver/port.ts";
+import type { SlaveStatistics } from "../driver/statistics.ts";
+import type { Engine, EngineChoice, EngineName } from "../engine/engine.ts";
+import { MasterSide } from "../engine/master/master-side.ts";
+import { deleteLink, getLink, type Link, type LinkChange, setLink } from "../linux/netlink/link.ts";
 import { assignNsid } from "../linux/netlink/nsid.ts";
 import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
 import { fdPath } from "../linux/netns.ts";
 import type { Ip, Mac } from "../wire/address.ts";
 import { ConflictLog } from "./conflict-log.ts";
-import {
-  downName,
-  hostName,
-  type PortId,
-  type PortIdentity,
-  portAlias,
-  slaveAlias,
-} from "./identity.ts";
+import { type EngineParts, engineFor } from "./engine-choice.ts";
+import { HostEnds, type HostPlace, type NewHostEnd } from "./host-ends.ts";
+import { downName, type PortId, type PortIdentity, portAlias, slaveAlias } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { Slave } from "./slave.ts";
 import { SlaveTable } from "./slave-table.ts";
@@ -47,6 +35,8 @@ export interface Ground {
   readonly socket: NetlinkSocket;
   readonly stateDir: string;
   readonly onDeath: (error: Error) => void;
+  /** What ports get that nobody has chosen an engine for. */
+  readonly engine: EngineChoice;
   readonly log: Log;
 }
 
@@ -56,6 +46,7 @@ export interface PortSpec {
   readonly masterNetns: number;
   readonly master: Link;
   readonly settings: Settings;
+  readonly engine: EngineChoice;
   readonly isNew: boolean;
   /** A former run was killed while it gave the slaves these settings. */
   readonly isChanging?: boolean;
@@ -82,7 +73,6 @@ export class LivePort {
   readonly id: PortId;
   readonly port: Port;
   readonly slaves: SlaveTable;
-  readonly statistics: Statistics;
   /** The master, as last seen. */
   master: Link;
   /** The master's namespace, as the private one numbers it. */
@@ -93,17 +83,18 @@ export class LivePort {
   readonly #masterNetns: number;
   readonly #side: MasterSide;
   readonly #conflictLog: ConflictLog;
-  #thread!: DataPathThread;
+  #choice: EngineChoice;
+  #engine!: Engine;
+  #engineReason = "";
+  #hosts!: HostEnds;
   #isChanging: boolean;
-  /** Memory of the address table that the thread reads. */
-  #shared: ArrayBufferLike;
 
   /**
    * `masterNetns` is ours to close from here on. `isNew`: on failure nothing stays; else the devices of a former run
    * do, for another try.
    */
   static async start(ground: Ground, spec: PortSpec): Promise<LivePort> {
-    const { masterNetns, settings, isNew } = spec;
+    const { masterNetns, isNew } = spec;
     let live: LivePort;
     try {
       live = new LivePort(ground, spec);
@@ -112,9 +103,8 @@ export class LivePort {
       throw error;
     }
     try {
-      await live.#startThread();
-      live.#side.setMode(settings.mode);
-      live.#thread.setWayUp(live.#side.redirects);
+      await live.#start();
+      if (isNew) live.#engine.takeOver();
       live.#writeAlias(); // the master may be another device now
       return live;
     } catch (error) {
@@ -124,16 +114,15 @@ export class LivePort {
   }
 
   private constructor(ground: Ground, spec: PortSpec) {
-    const { id, masterNetns, master, settings, isChanging = false } = spec;
+    const { id, masterNetns, master, settings, engine, isChanging = false } = spec;
     this.#ground = ground;
     this.id = id;
+    this.#choice = engine;
     this.#isChanging = isChanging;
     this.#masterNetns = masterNetns;
     this.master = master;
     const seed = randomInt(2 ** 32); // nobody may choose addresses that collide
     this.port = new Port({ ...settings, mac: macOf(master), shared: true, seed });
-    this.#shared = this.port.addresses.buffer;
-    this.statistics = new Statistics({ shared: true });
     this.witness = new Witness(fdPath(masterNetns));
     this.masterNsid = assignNsid(ground.socket, masterNetns);
     this.#side = new MasterSide({
@@ -149,9 +138,10 @@ export class LivePort {
       (text, address) => this.tell(text, { address }),
       () => this.port.conflicts(),
     );
-    this.slaves = new SlaveTable(ground.socket, this.port, {
+    this.slaves = new SlaveTable(ground.socket, this.port, () => this.#hosts, {
       owners: (ips) => this.#ownersChanged(ips),
-      groups: (id, groups) => this.#thread.setGroups(id, groups),
+      groups: (id, groups) => this.#engine.setGroups(id, groups),
+      place: (slave) => this.#engine.setPlace(slave.id, slave.nsid === this.masterNsid),
       mtu: (slave) => this.#setHostEnd(slave, { mtu: slave.mtu }),
     });
   }
@@ -159,11 +149,31 @@ export class LivePort {
   get identity(): PortIdentity {
     const { name, index: ifindex } = this.master;
     const { settings } = this.port;
-    return { port: this.id, master: { name, ifindex }, settings, isChanging: this.#isChanging };
+    const [engine, isChanging] = [this.#choice, this.#isChanging];
+    return { port: this.id, master: { name, ifindex }, settings, engine, isChanging };
+  }
+  get engineName(): EngineName {
+    return this.#engine.name;
+  }
+  /** Why it is that one. */
+  get engineReason(): string {
+    return this.#engineReason;
+  }
+  statistics(slave: DeviceId): SlaveStatistics {
+    return this.#engine.statistics(slave);
+  }
+  /** Where the slaves' host ends are. */
+  get hosts(): HostEnds {
+    return this.#hosts;
+  }
+  /** Everywhere they may be that a former run has left, or another engine. */
+  allHosts(): HostEnds[] {
+    return (["userspace", "ebpf"] as const).map((name) => new HostEnds(this.#hostPlace(name)));
   }
   /** What it is set to, as the log has it. */
   get state(): object {
-    return { ...this.port.settings, consumption: this.intakeName, wayUp: this.wayUpName };
+    const [engine, consumption, wayUp] = [this.engineName, this.intakeName, this.wayUpName];
+    return { ...this.port.settings, engine, consumption, wayUp };
   }
   /** Tells the log, of this port. */
   tell(text: string, fields: object = {}): void {
@@ -174,7 +184,7 @@ export class LivePort {
     return this.#side.intakeName;
   }
   get wayUpName(): string {
-    return this.#side.wayUpName;
+    return this.engineName === "ebpf" ? "tc" : this.#side.wayUpName;
   }
   get masterNetnsPath(): string {
     return fdPath(this.#masterNetns);
@@ -192,7 +202,7 @@ export class LivePort {
     const id = this.port.addSlave();
     let host: Link;
     try {
-      host = this.#makeDevices(id, spec, targetNetns);
+      host = this.#hosts.make(id, this.#newDevices(spec, targetNetns));
     } catch (error) {
       this.port.removeSlave(id);
       throw error;
@@ -211,23 +221,77 @@ export class LivePort {
 
   /** The slave is complete. */
   confirm({ id, hostIfindex }: Slave): void {
-    setLink(this.#ground.socket, hostIfindex, { alias: slaveAlias({ port: this.id, id }) });
+    setLink(this.#hosts.place.socket, hostIfindex, { alias: slaveAlias({ port: this.id, id }) });
   }
 
   /** Takes a slave that has its devices into service: a new one, or one of a former run. */
   async adopt(host: Link, id: DeviceId): Promise<Slave> {
     if (!this.port.slaves().includes(id)) this.port.addSlave(id);
-    this.statistics.clear(id);
     const slave = this.slaves.add(id, host.index);
-    await this.#thread.addSlave(id, host.index);
-    if (this.slaves.get(id) !== slave) {
-      this.#thread.removeSlave(id); // deleted meanwhile
-      throw new PortError("ENODEV");
-    }
-    this.#setHostEnd(slave, { up: carries(this.master) });
+    await this.#serve(slave);
     this.slaves.seek(slave);
     if (this.#isChanging) slave.change({ noarp: this.noarp });
     return slave;
+  }
+
+  /** As `adopt`, for one whose host end is where another engine wants it, or another master. */
+  bring(host: Link, id: DeviceId, from: HostPlace): Promise<Slave> {
+    return this.adopt(this.#hosts.bring(host, id, from), id);
+  }
+
+  /** All slaves of a former run are adopted. */
+  adopted(): void {
+    this.#engine.takeOver();
+    this.changed();
+  }
+
+  /** The engine may be the present one. Slaves, their addresses and connections live through a change. */
+  async setEngine(choice: EngineChoice): Promise<void> {
+    const former = this.#engine;
+    const [engine, reason] = await engineFor(choice, this.#engineParts, former);
+    this.#choice = choice;
+    this.#engineReason = reason;
+    if (engine !== former) await this.#changeEngine(former, engine);
+    this.#writeAlias();
+    this.tell("engine set", { choice, ...this.state, reason });
+  }
+
+  async #changeEngine(former: Engine, engine: Engine): Promise<void> {
+    try {
+      this.#side.setMode(this.port.settings.mode, engine.name);
+    } catch (error) {
+      await engine.close(true);
+      throw error;
+    }
+    const from = this.#hosts.place;
+    this.#use(engine);
+    for (const slave of this.slaves.all()) {
+      former.removeSlave(slave.id);
+      const host = getLink(from.socket, slave.hostIfindex);
+      if (host === undefined) continue; // the kernel's next event tells
+      this.slaves.rehost(slave, this.#hosts.bring(host, slave.id, from).index);
+      await this.#serve(slave);
+      this.#teach(slave);
+    }
+    engine.takeOver();
+    await former.close(true);
+  }
+
+  /** Tells an engine that is new to it all that is known of a slave. */
+  #teach(slave: Slave): void {
+    this.#engine.setPlace(slave.id, slave.nsid === this.masterNsid);
+    this.#engine.setGroups(slave.id, slave.groups());
+    this.#engine.ownersChanged([...slave.addresses.values()]);
+  }
+
+  async #serve(slave: Slave): Promise<void> {
+    this.#engine.clearStatistics(slave.id);
+    await this.#engine.addSlave(slave.id, slave.hostIfindex);
+    if (this.slaves.get(slave.id) !== slave) {
+      this.#engine.removeSlave(slave.id); // deleted meanwhile
+      throw new PortError("ENODEV");
+    }
+    this.#setHostEnd(slave, { up: carries(this.master) });
   }
 
   /** Takes the slave's devices away, and what is known of it. */
@@ -235,14 +299,14 @@ export class LivePort {
     const slave = this.slaves.get(id);
     if (slave === undefined) return;
     this.forget(slave);
-    if (getLink(this.#ground.socket, slave.hostIfindex) !== undefined)
-      deleteLink(this.#ground.socket, slave.hostIfindex);
+    const { socket } = this.#hosts.place;
+    if (getLink(socket, slave.hostIfindex) !== undefined) deleteLink(socket, slave.hostIfindex);
   }
 
   /** The slave's devices are gone. */
   forget(slave: Slave): void {
     this.tell("slave removed", { slave: slave.name, id: slave.id });
-    this.#thread.removeSlave(slave.id);
+    this.#engine.removeSlave(slave.id);
     this.slaves.remove(slave);
   }
 
@@ -259,13 +323,12 @@ export class LivePort {
     if (change.slaves.length === 0) return [];
     const { mode } = this.port.settings;
     try {
-      if (mode !== modeBefore) this.#side.setMode(mode);
+      if (mode !== modeBefore) this.#side.setMode(mode, this.engineName);
     } catch (error) {
       this.port.configure({ mode: modeBefore, flag: flagBefore });
       throw error;
     }
-    this.#thread.configure(this.#packed);
-    this.#thread.setWayUp(this.#side.redirects);
+    this.#engine.configure(this.port.settings);
     if (change.noarp) {
       this.#isChanging = true;
       this.#writeAlias();
@@ -286,7 +349,7 @@ export class LivePort {
 
   setCompat(compat: Settings["compat"]): void {
     this.port.setCompat(compat);
-    this.#thread.configure(this.#packed);
+    this.#engine.configure(this.port.settings);
     this.#writeAlias();
     this.tell("settings changed", this.state);
   }
@@ -296,20 +359,21 @@ export class LivePort {
     const before = this.master;
     this.master = master;
     if (master.name !== before.name) {
-      this.#side.rename(master.name, this.port.settings.mode);
+      this.#side.rename(master.name);
+      this.#side.setMode(this.port.settings.mode, this.engineName);
       this.#writeAlias();
     }
     const mac = macOf(master);
     if (Buffer.compare(mac, macOf(before)) !== 0) {
       this.port.setMac(mac);
-      this.#thread.setMac(mac);
+      this.#engine.setMac(mac);
       this.#side.setMac(mac);
       this.#setBothEnds({ mac });
     }
     if (master.mtu !== before.mtu) this.#setBothEnds({ mtu: master.mtu });
     if (carries(master) === carries(before)) return;
     for (const slave of this.slaves.all()) this.#setHostEnd(slave, { up: carries(master) });
-    this.#side.routesChanged(); // routes go with the carrier
+    this.routesChanged(); // routes go with the carrier
   }
 
   masterAddresses(addresses: readonly Ip[]): void {
@@ -320,11 +384,12 @@ export class LivePort {
   /** Routes of the master's namespace have changed. */
   routesChanged(): void {
     this.#side.routesChanged();
+    this.#engine.routesChanged();
   }
 
   /** Ends the data path, and nothing else. The returned descriptor, of the master's namespace, is the caller's to close. */
   async detach(): Promise<number> {
-    await this.#endDataPath();
+    await this.#endDataPath(true);
     this.#side.close();
     return this.#masterNetns;
   }
@@ -334,50 +399,62 @@ export class LivePort {
    * is, devices and all, for the next daemon.
    */
   async close(forGood: boolean): Promise<void> {
-    await this.#endDataPath();
+    await this.#endDataPath(forGood);
     if (forGood) this.#side.remove();
     this.#side.close();
     closeSync(this.#masterNetns);
   }
 
-  async #endDataPath(): Promise<void> {
+  async #endDataPath(forGood: boolean): Promise<void> {
     this.#conflictLog.close();
     this.slaves.close();
-    await (this.#thread as DataPathThread | undefined)?.close();
+    await (this.#engine as Engine | undefined)?.close(forGood);
   }
 
-  get #packed(): number {
-    const { mode, flag, compat } = this.port.settings;
-    return pack(mode, flag, compat);
+  async #start(): Promise<void> {
+    const [engine, reason] = await engineFor(this.#choice, this.#engineParts);
+    this.#engineReason = reason;
+    this.#use(engine);
+    this.#side.setMode(this.port.settings.mode, engine.name);
+    engine.configure(this.port.settings);
   }
 
-  async #startThread(): Promise<void> {
-    const { privateNetns, onDeath } = this.#ground;
-    this.#thread = await DataPathThread.start({
+  #use(engine: Engine): void {
+    this.#engine = engine;
+    this.#hosts = new HostEnds(this.#hostPlace(engine.name));
+  }
+
+  #hostPlace(engine: EngineName): HostPlace {
+    const { socket: observer, privateNetns } = this.#ground;
+    if (engine === "userspace")
+      return { observer, socket: observer, netns: privateNetns, nsid: undefined, number: this.id };
+    const [netns, nsid] = [this.#masterNetns, this.masterNsid];
+    return { observer, socket: this.#side.socket, netns, nsid, number: this.master.index };
+  }
+
+  get #engineParts(): EngineParts {
+    const { privateNetns, stateDir, onDeath } = this.#ground;
+    return {
+      id: this.id,
+      stateDir,
       privateNetns,
       masterNetns: this.#masterNetns,
       masterIfindex: this.master.index,
-      upIfindex: this.#side.pairIfindex,
-      addresses: this.port.addresses.buffer as SharedArrayBuffer,
-      statistics: this.statistics.buffer as SharedArrayBuffer,
-      packed: this.#packed,
-      mac: this.port.mac,
+      side: this.#side,
+      port: this.port,
       onMemberships: (id) => this.slaves.membershipsChanged(id),
       onDeath,
-    });
+    };
   }
 
-  /** A veth pair: the host end, which is returned, in the private namespace, the slave where it is wanted. */
-  #makeDevices(id: DeviceId, spec: NewSlave, targetNetns: number): Link {
+  #newDevices(spec: NewSlave, targetNetns: number): NewHostEnd {
     const { mac } = this.port;
     const mtu = spec.mtu ?? this.master.mtu;
-    return addVeth(this.#ground.socket, {
-      name: hostName({ port: this.id, id }),
+    return {
       mac,
       mtu,
-      noarp: true,
       peer: { name: spec.name, mac, mtu, noarp: this.noarp, netnsFd: targetNetns },
-    });
+    };
   }
 
   #setBothEnds(change: LinkChange): void {
@@ -390,25 +467,18 @@ export class LivePort {
   /** The devices may be gone by now; then the kernel's next event tells. */
   #setHostEnd(slave: Slave, change: LinkChange): void {
     try {
-      setLink(this.#ground.socket, slave.hostIfindex, change);
+      setLink(this.#hosts.place.socket, slave.hostIfindex, change);
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.code !== "ENODEV") throw error;
     }
   }
 
-  /** Keeps the thread's table and the master's intake in step with the port. */
+  /** Keeps the engine and the master's intake in step with the port. */
   #ownersChanged(ips: Iterable<Ip>): void {
     this.#conflictLog.lookLater();
-    const { addresses } = this.port;
-    if (addresses.buffer !== this.#shared) {
-      this.#shared = addresses.buffer;
-      this.#thread.setAddresses(this.#shared as SharedArrayBuffer);
-    }
-    const isOwned = (ip: Ip) => {
-      const holder = addresses.holder(ip);
-      return holder !== NOBODY && this.port.isUp(holder);
-    };
     const all = [...ips];
+    this.#engine.ownersChanged(all);
+    const isOwned = (ip: Ip) => this.port.ownerOf(ip) !== NOBODY;
     this.#side.addAddresses(all.filter(isOwned));
     this.#side.removeAddresses(all.filter((ip) => !isOwned(ip)));
   }

@@ -8,6 +8,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import type { Logger } from "pino";
+import type { EngineChoice } from "../engine/engine.ts";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
 import { buildApi, CONNECTIONS_MAX } from "./api.ts";
@@ -24,7 +25,7 @@ import { Registry } from "./registry.ts";
 import { Witness, watchHolders } from "./witness.ts";
 
 /** Serves until it is told to stop; resolves at once to false if another daemon serves this namespace. */
-export async function runDaemon(): Promise<boolean> {
+export async function runDaemon(engine: EngineChoice): Promise<boolean> {
   const log = openLog();
   const places = findPlaces();
   if (!(await becomeTheDaemon(places))) return false;
@@ -37,6 +38,7 @@ export async function runDaemon(): Promise<boolean> {
       log.fatal({ err: error }, "the data path has died");
       throw error;
     },
+    engine,
     log,
   });
   try {
@@ -72,7 +74,7 @@ async function serve(registry: Registry, places: Places, log: Logger): Promise<v
     process.once(signal, () => stop(false).then(end, fail));
   await api.ready();
   await listen(api.server, places);
-  log.info({ engine: "userspace", dir: places.dir }, "daemon started");
+  log.info({ dir: places.dir }, "daemon started");
   const own = new Witness(OWN_NETNS);
   const holders = watchHolders(() => own.isHeld() || stop(true).then(end, fail));
   await ended;

@@ -1,10 +1,10 @@
 /** Which device may be a master, and where one is that has left its namespace. */
 import { PortError } from "../driver/errors.ts";
 import { dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
-import { nsidOfFd } from "../linux/netlink/nsid.ts";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
 import { SysError } from "../linux/sys.ts";
+import { parseSlaveAlias } from "./identity.ts";
 import { findNetnsPath, namespaces } from "./namespaces.ts";
 
 const ARPHRD_ETHER = 1;
@@ -34,19 +34,10 @@ export function findMovedTo(netns: number, { newNsid, newIfindex }: Link): Place
   return path === undefined || master === undefined ? undefined : { netns: path, master };
 }
 
-/**
- * The device of that name and MAC in any namespace. Slaves have the master's MAC and perhaps its name: they are
- * passed over, as their other end is in the private namespace.
- */
-export function findAnywhere(
-  name: string,
-  mac: Uint8Array,
-  privateNetns: number,
-): Place | undefined {
+/** The device of that name and MAC in any namespace. Slaves have the master's MAC and perhaps its name: they are passed over. */
+export function findAnywhere(name: string, mac: Uint8Array): Place | undefined {
   const isSought = (socket: NetlinkSocket, link: Link) =>
-    link.mac !== undefined &&
-    Buffer.compare(link.mac, mac) === 0 &&
-    (link.linkNsid === undefined || link.linkNsid !== nsidOfFd(socket, privateNetns));
+    link.mac !== undefined && Buffer.compare(link.mac, mac) === 0 && !isSlave(socket, link);
   for (const [netns, fd] of namespaces()) {
     const master = withNetns(fd, () =>
       inSocket((socket) => {
@@ -57,6 +48,13 @@ export function findAnywhere(
     if (master !== undefined) return { netns, master };
   }
   return undefined;
+}
+
+/** The other end tells. */
+function isSlave(socket: NetlinkSocket, { kind, link, linkNsid }: Link): boolean {
+  if (kind !== "veth" || link === undefined) return false;
+  const host = getLink(socket, link, linkNsid === undefined ? {} : { targetNsid: linkNsid });
+  return parseSlaveAlias(host?.alias) !== undefined;
 }
 
 /** Kernel: ipvlan_port_create(), netdev_rx_handler_register(). In the master's namespace. */

@@ -6,6 +6,7 @@
  *     lock               held by the daemon that serves the namespace
  *     daemon.log         what it wrote when the command started it
  *     netns              the private namespace with the host ends, pinned: it outlives the daemon
+ *     bpf/N/             maps and links of port N, pinned (a bpffs)
  *     sysctls-N.json     what L3S changed for master N and must put back
  */
 import {
@@ -20,6 +21,7 @@ import {
 } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { removeAllPins } from "../engine/ebpf/pins.ts";
 import { createNetns, pinNetns, withNetns } from "../linux/netns.ts";
 import { SysError, tryLock, unmount } from "../linux/sys.ts";
 import { findSysctl, setSysctl } from "../linux/sysctl.ts";
@@ -91,12 +93,14 @@ export function openPrivateNetns(places: Places, log: Log): number {
 
 /** Leaves nothing of ours behind, the private namespace least of all. */
 export function removePlaces({ dir, socket, handed }: Places): void {
+  removeAllPins(dir);
   if (openPinned(`${dir}/netns`) !== undefined) unmount(`${dir}/netns`);
   if (handed === undefined) {
     rmSync(dir, { recursive: true, maxRetries: 5 }); // the next daemon may be at the door
     return;
   }
-  for (const name of readdirSync(dir)) if (`${dir}/${name}` !== socket) rmSync(`${dir}/${name}`);
+  for (const name of readdirSync(dir))
+    if (`${dir}/${name}` !== socket) rmSync(`${dir}/${name}`, { recursive: true });
 }
 
 /** Undefined for a file that nothing is mounted on, or none. */

@@ -5,10 +5,13 @@
 import { closeSync, openSync } from "node:fs";
 import { PortError } from "../driver/errors.ts";
 import type { Settings } from "../driver/port.ts";
-import { movePair, removeLeftovers } from "../engine/userspace/master-side.ts";
+import { removePins } from "../engine/ebpf/pins.ts";
+import type { EngineChoice } from "../engine/engine.ts";
+import { movePair, removeLeftovers } from "../engine/master/master-side.ts";
 import { deleteLink, dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
 import { assignNsid } from "../linux/netlink/nsid.ts";
 import { withNetns } from "../linux/netns.ts";
+import { fetchHostEnds, type HostEnds } from "./host-ends.ts";
 import {
   downName,
   PORTS_MAX,
@@ -73,7 +76,8 @@ export class Ports {
 
   /** A port that there was not before. */
   add(netns: string, master: Link, settings: Settings): Promise<LivePort> {
-    return this.#start(netns, { id: this.#newId(), master, settings, isNew: true });
+    const { engine } = this.#ground;
+    return this.#start(netns, { id: this.#newId(), master, settings, engine, isNew: true });
   }
 
   /** With its slaves: a master takes them along. */
@@ -99,25 +103,29 @@ export class Ports {
     const links = dumpLinks(this.#ground.socket);
     for (const link of links) if (isHalfMade(link)) this.#deleteDevice(link.index);
     for (const link of links) await this.attempt(() => this.#adoptPort(link));
-    for (const link of links) await this.attempt(() => this.#adoptSlave(link));
+    for (const port of this.all()) await this.#adoptSlaves(port);
+    this.#removeOrphans();
     for (const port of this.all())
       if (port.slaves.size === 0) await this.remove(port);
-      else port.changed();
+      else port.adopted();
   }
 
   /** The master is not where it was. `to`: the last that was heard of it. */
   async followMaster(port: LivePort, to?: Link): Promise<void> {
-    const { socket, privateNetns } = this.#ground;
+    const { socket } = this.#ground;
     const { index, name, mac } = port.master;
     if (getLink(socket, index, { targetNsid: port.masterNsid }) !== undefined) return;
     if (!this.#ports.delete(keyOf(port.masterNsid, index))) return;
     const netns = await port.detach();
     port.tell("master left its namespace");
-    const moved = (to && findMovedTo(netns, to)) ?? findAnywhere(name, mac!, privateNetns);
+    const moved = (to && findMovedTo(netns, to)) ?? findAnywhere(name, mac!);
     await this.attempt(() => this.#moveOn(port.identity, netns, moved));
-    for (const host of dumpLinks(socket))
-      if (parseSlaveAlias(host.alias)?.port === port.id)
-        await this.attempt(() => this.#adoptSlave(host));
+    const next = this.all().find(({ id }) => id === port.id);
+    if (next !== undefined) {
+      await this.#adoptSlaves(next);
+      next.adopted();
+    }
+    this.#removeOrphans();
   }
 
   /** Carries out what nobody waits for; a failure is told in the log, and the rest goes on. */
@@ -150,33 +158,46 @@ export class Ports {
     const netns = told && down.linkNsid !== undefined && this.#findNetns(down.linkNsid);
     if (!netns) return;
     const { port: id, settings, isChanging } = told;
+    const engine = this.#engineOf(told);
     const master = findMaster(netns, told.master.ifindex);
     if (master !== undefined) {
-      await this.#start(netns, { id, master, settings, isChanging, isNew: false });
+      await this.#start(netns, { id, master, settings, engine, isChanging, isNew: false });
       return;
     }
-    const moved = findAnywhere(told.master.name, down.mac!, this.#ground.privateNetns);
+    const moved = findAnywhere(told.master.name, down.mac!);
     await this.#moveOn(told, openSync(netns, "r"), moved);
   }
 
+  /** Those of a former run, wherever their host ends are. */
+  async #adoptSlaves(port: LivePort): Promise<void> {
+    for (const hosts of port.allHosts())
+      for (const host of hosts.list()) await this.attempt(() => adoptSlave(port, hosts, host));
+  }
+
   /** A slave whose port has gone goes, too. */
-  async #adoptSlave(host: Link): Promise<void> {
-    const told = parseSlaveAlias(host.alias);
-    if (told === undefined) return;
-    const port = this.all().find(({ id }) => id === told.port);
-    if (port !== undefined) port.tell("slave found again", named(await port.adopt(host, told.id)));
-    else if (getLink(this.#ground.socket, downName(told.port)) === undefined)
-      deleteLink(this.#ground.socket, host.index);
+  #removeOrphans(): void {
+    for (const { index, alias } of dumpLinks(this.#ground.socket)) {
+      const told = parseSlaveAlias(alias);
+      if (told !== undefined && getLink(this.#ground.socket, downName(told.port)) === undefined)
+        this.#deleteDevice(index);
+    }
+  }
+
+  /** What was said when the daemon was started goes before what was said to a former one. */
+  #engineOf({ engine }: PortIdentity): EngineChoice {
+    return this.#ground.engine === "auto" ? engine : this.#ground.engine;
   }
 
   /** A port goes on where its master is now, or it ends. `netns` is where the master was; it is closed. */
-  async #moveOn(
-    { port: id, master: former, settings }: PortIdentity,
-    netns: number,
-    moved: Place | undefined,
-  ): Promise<void> {
+  async #moveOn(identity: PortIdentity, netns: number, moved: Place | undefined): Promise<void> {
+    const { port: id, master: former, settings } = identity;
+    const { stateDir, privateNetns } = this.#ground;
     try {
-      withNetns(netns, () => removeLeftovers(former, savedPath(this.#ground, id)));
+      removePins(stateDir, id);
+      withNetns(netns, () => {
+        removeLeftovers(former, savedPath(this.#ground, id));
+        fetchHostEnds(former.ifindex, id, privateNetns);
+      });
       if (moved === undefined) return this.#deleteDevice(downName(id));
       const { netns: target, master } = moved;
       const targetFd = openSync(target, "r"); // here: in another namespace the path may lead elsewhere
@@ -185,7 +206,8 @@ export class Ports {
       } finally {
         closeSync(targetFd);
       }
-      await this.#start(target, { id, master, settings, isNew: false });
+      const engine = this.#engineOf(identity);
+      await this.#start(target, { id, master, settings, engine, isNew: false });
     } finally {
       closeSync(netns);
     }
@@ -200,6 +222,17 @@ export class Ports {
   #findNetns(nsid: number): string | undefined {
     return findNetnsPath(this.#ground.socket, nsid, OWN_NETNS);
   }
+}
+
+/** One that a killed daemon had not finished making is taken away. */
+async function adoptSlave(port: LivePort, hosts: HostEnds, host: Link): Promise<void> {
+  const told = parseSlaveAlias(host.alias);
+  if (told === undefined) return deleteLink(hosts.place.socket, host.index);
+  const isInPlace = hosts.nsid === port.hosts.nsid;
+  const slave = await (isInPlace
+    ? port.adopt(host, told.id)
+    : port.bring(host, told.id, hosts.place));
+  port.tell("slave found again", named(slave));
 }
 
 /** What a daemon that was killed had not finished making. */

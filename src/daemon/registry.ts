@@ -5,6 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { PortError } from "../driver/errors.ts";
 import type { Said, Settings } from "../driver/port.ts";
+import type { EngineChoice } from "../engine/engine.ts";
 import { withNetns } from "../linux/netns.ts";
 import { Follower } from "./follower.ts";
 import type { Ground, LivePort, NewSlave } from "./live-port.ts";
@@ -24,6 +25,12 @@ export interface SlaveRequest extends NewSlave, Said {
   readonly netns: string;
   readonly target?: string | undefined;
   readonly master: string;
+}
+
+/** What somebody says of a port as a whole. */
+export interface PortSaid {
+  readonly compat?: Settings["compat"] | undefined;
+  readonly engine?: EngineChoice | undefined;
 }
 
 /** Whether who asks administers a network namespace, given as a path that opens to it. */
@@ -106,17 +113,13 @@ export class Registry {
     });
   }
 
-  setCompat(
-    netns: string,
-    master: string,
-    compat: Settings["compat"],
-    may: Rights,
-  ): Promise<LivePort> {
+  setPort(netns: string, master: string, said: PortSaid, may: Rights): Promise<LivePort> {
     return this.#inTurn(async () => {
       const port = this.#ports.findPort(netns, findMaster(netns, master)?.index ?? 0);
       if (port === undefined) throw new PortError("ENODEV");
       demand(may(port.masterNetnsPath));
-      port.setCompat(compat);
+      if (said.engine !== undefined) await port.setEngine(said.engine);
+      if (said.compat !== undefined) port.setCompat(said.compat);
       return port;
     });
   }

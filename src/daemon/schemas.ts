@@ -3,6 +3,7 @@
  * tells. A field that a type gains or loses is an error here.
  */
 import { compats, flags, modes } from "../driver/settings.ts";
+import { ENGINE_CHOICES } from "../engine/engine.ts";
 import type {
   ChangeLink,
   ChangePort,
@@ -52,6 +53,7 @@ const oneOf = (words: object): Schema => ({ type: "string", enum: Object.keys(wo
 const mode = oneOf(modes);
 const flag = oneOf(flags);
 const compat = oneOf(compats);
+const engine: Schema = { type: "string", enum: ENGINE_CHOICES };
 const list = (items: Schema): Schema => ({ type: "array", items });
 const counters: Schema = { type: "object", additionalProperties: count };
 const mtu: Schema = { type: "integer", minimum: 0, maximum: 0xffffffff };
@@ -68,7 +70,7 @@ export const requests: Fields<
   ),
   changeLink: object<ChangeLink>({ netns: given, name: given }, { mode, flag }),
   removeLink: object<RemoveLink>({ netns: given, name: given }, {}),
-  changePort: object<ChangePort>({ netns: given, master: given, compat }, {}),
+  changePort: object<ChangePort>({ netns: given, master: given }, { compat, engine }),
   here: object<Here>({ netns: given }, {}),
   stop: object<Stop>({}, { remove: boolean }),
 };

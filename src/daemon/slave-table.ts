@@ -11,6 +11,7 @@ import { type Address, dumpAddresses } from "../linux/netlink/address.ts";
 import { getLink, type Link } from "../linux/netlink/link.ts";
 import type { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { formatPrefix, type Ip } from "../wire/address.ts";
+import type { HostEnds } from "./host-ends.ts";
 import { MembershipWatch } from "./memberships.ts";
 import { Slave } from "./slave.ts";
 
@@ -19,6 +20,8 @@ export interface SlaveEffects {
   owners(ips: Iterable<Ip>): void;
   /** What the slave takes of group frames; undefined: it is down. */
   groups(id: DeviceId, groups: Groups | undefined): void;
+  /** It has come to another namespace. */
+  place(slave: Slave): void;
   /** The slave takes frames of another size; its host end passes none that are larger than its own MTU. */
   mtu(slave: Slave): void;
 }
@@ -30,6 +33,7 @@ export const ADDRESSES_PER_SLAVE_MAX = 8192;
 export class SlaveTable {
   readonly #socket: NetlinkSocket;
   readonly #port: Port;
+  readonly #hosts: () => HostEnds;
   readonly #effects: SlaveEffects;
   readonly #slaves: Map<DeviceId, Slave> = new Map();
   readonly #byHost: Map<number, Slave> = new Map();
@@ -38,9 +42,10 @@ export class SlaveTable {
   readonly #memberships: MembershipWatch;
 
   /** `socket`: rtnetlink in the private namespace. */
-  constructor(socket: NetlinkSocket, port: Port, effects: SlaveEffects) {
+  constructor(socket: NetlinkSocket, port: Port, hosts: () => HostEnds, effects: SlaveEffects) {
     this.#socket = socket;
     this.#port = port;
+    this.#hosts = hosts;
     this.#effects = effects;
     this.#memberships = new MembershipWatch(
       () => this.#slaves.keys(),
@@ -62,7 +67,7 @@ export class SlaveTable {
   findAt(nsid: number, ifindex: number): Slave | undefined {
     return this.#byPlace.get(placeKey(nsid, ifindex));
   }
-  /** The slave of a device of the private namespace. */
+  /** The slave of a host end. */
   findByHostEnd(ifindex: number): Slave | undefined {
     return this.#byHost.get(ifindex);
   }
@@ -73,6 +78,13 @@ export class SlaveTable {
     this.#slaves.set(id, slave);
     this.#byHost.set(hostIfindex, slave);
     return slave;
+  }
+
+  /** Its host end is another device now. */
+  rehost(slave: Slave, hostIfindex: number): void {
+    this.#byHost.delete(slave.hostIfindex);
+    slave.hostIfindex = hostIfindex;
+    this.#byHost.set(hostIfindex, slave);
   }
 
   /** Whoever claims its addresses gets them. */
@@ -88,7 +100,7 @@ export class SlaveTable {
   /** Looks up where a slave is now, and all that the kernel says of it; it may move while we ask. */
   seek(slave: Slave): void {
     for (let tries = 0; tries < SEEK_TRIES; tries++) {
-      const host = getLink(this.#socket, slave.hostIfindex); // asking gives its namespace an id, and us its events
+      const host = this.#hosts().find(slave.hostIfindex); // asking gives its namespace an id, and us its events
       if (host?.link === undefined || host.linkNsid === undefined) return;
       const link = getLink(this.#socket, host.link, { targetNsid: host.linkNsid });
       if (link === undefined) continue;
@@ -125,6 +137,7 @@ export class SlaveTable {
     this.#memberships.changed(slave.id);
   }
 
+  /** What the slaves' stacks want to receive is read anew, and told. */
   membershipsChanged(id: DeviceId): void {
     this.#memberships.changed(id);
   }
@@ -198,7 +211,9 @@ export class SlaveTable {
     if (slave.nsid !== undefined) this.#byPlace.delete(placeKey(slave.nsid, slave.ifindex));
     slave.nsid = nsid;
     slave.ifindex = ifindex;
-    if (nsid !== undefined) this.#byPlace.set(placeKey(nsid, ifindex), slave);
+    if (nsid === undefined) return;
+    this.#byPlace.set(placeKey(nsid, ifindex), slave);
+    this.#effects.place(slave);
   }
 
   #readGroups(id: DeviceId): void {

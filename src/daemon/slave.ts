@@ -15,8 +15,8 @@ const IFF_ALLMULTI = 0x200;
 
 export class Slave {
   readonly id: DeviceId;
-  /** Its host end, in the private namespace. */
-  readonly hostIfindex: number;
+  /** Its host end: `host-ends.ts`. */
+  hostIfindex: number;
   name = "";
   ifindex = 0;
   /** Its namespace, as the private one numbers it; undefined while the kernel has not told. */

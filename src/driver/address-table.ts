@@ -57,6 +57,8 @@ export class AddressTable {
   #words: Int32Array;
   #mask: number;
   #seed: number;
+  /** Addresses that there may be: an engine's tables may hold fewer than this one. */
+  limit: number = ADDRESSES_MAX;
   /** The key of the address at hand. */
   readonly #key: Int32Array = new Int32Array(4);
 
@@ -100,7 +102,7 @@ export class AddressTable {
   /** Gives the address to a slave, from whoever had it. */
   set(ip: Ip, slave: Slave, active: boolean): void {
     if (this.holder(ip) === NOBODY) {
-      if (this.count >= ADDRESSES_MAX) throw new PortError("ENOSPC", "Too many addresses");
+      if (this.count >= this.limit) throw new PortError("ENOSPC", "Too many addresses");
       this.#reserve(ip);
       this.#words[LIVE]!++;
     }

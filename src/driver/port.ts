@@ -121,6 +121,12 @@ export class Port {
     return up;
   }
 
+  /** Who gets the frames for an address: its holder, if that is up. */
+  ownerOf(ip: Ip): Slave {
+    const holder = this.addresses.holder(ip);
+    return holder !== NOBODY && this.isUp(holder) ? holder : NOBODY;
+  }
+
   slaves(): Slave[] {
     return [...this.#slaves.keys()];
   }

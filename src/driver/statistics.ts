@@ -41,16 +41,38 @@ export interface SlaveStatistics {
   readonly drops: Readonly<Record<string, number>>;
 }
 
-const RX_PACKETS = 0;
-const RX_BYTES = 1;
-const RX_MISSED = 2;
-const MULTICAST = 3;
-const TX_PACKETS = 4;
-const TX_BYTES = 5;
-const TX_DROPPED = 6;
+// Columns of a row.
+export const RX_PACKETS = 0;
+export const RX_BYTES = 1;
+export const RX_MISSED = 2;
+export const MULTICAST = 3;
+export const TX_PACKETS = 4;
+export const TX_BYTES = 5;
+export const TX_DROPPED = 6;
 /** `DROPS + reason`; reasons count from 1. */
-const DROPS = 6;
-const ROW = DROPS + reasons.length;
+export const DROPS = 6;
+export const COLUMNS: number = DROPS + reasons.length;
+
+/** Reads a row, given what is in each of its columns. */
+export function readRow(at: (column: number) => number): SlaveStatistics {
+  const missed = at(RX_MISSED);
+  const drops: Record<string, number> = {};
+  for (let reason = 1; reason < reasons.length; reason++) {
+    const count = at(DROPS + reason);
+    if (count > 0) drops[reasons[reason]!] = count;
+  }
+  return {
+    rxPackets: at(RX_PACKETS),
+    rxBytes: at(RX_BYTES),
+    rxErrors: missed, // Kernel: ipvlan_get_stats64() shows one counter as both.
+    rxDropped: missed,
+    multicast: at(MULTICAST),
+    txPackets: at(TX_PACKETS),
+    txBytes: at(TX_BYTES),
+    txDropped: at(TX_DROPPED),
+    drops,
+  };
+}
 
 export interface StatisticsOptions {
   /** In a SharedArrayBuffer, for readers in other threads. */
@@ -75,7 +97,7 @@ export class Statistics {
 
   /** A frame that a slave sent: on its way (0), or lost and why. */
   sent(from: Slave, length: number, lost: number): void {
-    const row = from * ROW;
+    const row = from * COLUMNS;
     if (lost === 0) {
       this.#counters[row + TX_PACKETS]!++;
       this.#counters[row + TX_BYTES]! += length;
@@ -87,7 +109,7 @@ export class Statistics {
 
   /** A frame that a slave was given. */
   received(to: Slave, length: number, isGroup: boolean): void {
-    const row = to * ROW;
+    const row = to * COLUMNS;
     this.#counters[row + RX_PACKETS]!++;
     this.#counters[row + RX_BYTES]! += length;
     if (isGroup) this.#counters[row + MULTICAST]!++;
@@ -95,48 +117,27 @@ export class Statistics {
 
   /** A frame that a slave should have been given. */
   missed(to: Slave, reason: number): void {
-    this.#counters[to * ROW + RX_MISSED]!++;
+    this.#counters[to * COLUMNS + RX_MISSED]!++;
     this.dropped(to, reason);
   }
 
   /** Frames lost, neither sent by nor for the slave alone, or before anybody looked at them. */
   dropped(row: Slave, reason: number, count = 1): void {
-    this.#counters[row * ROW + DROPS + reason]! += count;
+    this.#counters[row * COLUMNS + DROPS + reason]! += count;
   }
 
   read(slave: Slave): SlaveStatistics {
-    const at = (column: number): number => this.#counters[slave * ROW + column]!;
-    const missed = at(RX_MISSED);
-    return {
-      rxPackets: at(RX_PACKETS),
-      rxBytes: at(RX_BYTES),
-      rxErrors: missed, // Kernel: ipvlan_get_stats64() shows one counter as both.
-      rxDropped: missed,
-      multicast: at(MULTICAST),
-      txPackets: at(TX_PACKETS),
-      txBytes: at(TX_BYTES),
-      txDropped: at(TX_DROPPED),
-      drops: this.#drops(slave),
-    };
+    return readRow((column) => this.#counters[slave * COLUMNS + column]!);
   }
 
   /** The id is handed out anew. */
   clear(slave: Slave): void {
-    this.#counters.fill(0, slave * ROW, (slave + 1) * ROW);
-  }
-
-  #drops(slave: Slave): Record<string, number> {
-    const drops: Record<string, number> = {};
-    for (let reason = 1; reason < reasons.length; reason++) {
-      const count = this.#counters[slave * ROW + DROPS + reason]!;
-      if (count > 0) drops[reasons[reason]!] = count;
-    }
-    return drops;
+    this.#counters.fill(0, slave * COLUMNS, (slave + 1) * COLUMNS);
   }
 }
 
 function newBuffer(options: StatisticsOptions): ArrayBufferLike {
-  const bytes = (SLAVES_MAX + 1) * ROW * Float64Array.BYTES_PER_ELEMENT;
+  const bytes = (SLAVES_MAX + 1) * COLUMNS * Float64Array.BYTES_PER_ELEMENT;
   return options.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
 }
 

@@ -250,10 +250,21 @@ export const yieldProcessor = (): void => {
 
 export const ifIndex = (name: string): number => libc.if_nametoindex(name);
 
-export function mapShared(fd: number, length: number, doing: string): number {
-  const READ_WRITE = 3;
+export const mapShared = (fd: number, length: number, doing: string): number =>
+  mapMemory(fd, length, 0, true, doing);
+
+/** Shared memory of a descriptor, from `offset` on. */
+export function mapMemory(
+  fd: number,
+  length: number,
+  offset: number,
+  isWritable: boolean,
+  doing: string,
+): number {
+  const READ = 1;
+  const WRITE = 2;
   const MAP_SHARED = 1;
-  const at = libc.mmap(0, length, READ_WRITE, MAP_SHARED, fd, 0);
+  const at = libc.mmap(0, length, isWritable ? READ | WRITE : READ, MAP_SHARED, fd, offset);
   if (at === -1 || at >= 2 ** 47) throw new SysError(doing, errno());
   return Number(at);
 }

@@ -80,7 +80,7 @@ const TOUCHED = /^mode \S+ \S+ now also for: .*\n/m;
 async function setCompat(cmd: string): Promise<void> {
   if (!/^ip link add .*type ipvlan/.test(cmd)) return;
   for (const { master } of await hostClient().ports(netnsOf("host")))
-    await hostClient().changePort(netnsOf("host"), master, "kernel");
+    await hostClient().changePort({ netns: netnsOf("host"), master, compat: "kernel" });
 }
 
 async function replayShown(step: Shown, settings: string | undefined): Promise<void> {

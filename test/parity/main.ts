@@ -1,5 +1,5 @@
 /**
- * `npm run parity -- [--engine model|userspace] [--compat kernel|howto] FILE`: does our driver do what a
+ * `npm run parity -- [--engine model|userspace|ebpf] [--compat kernel|howto] FILE`: does our driver do what a
  * recorded one did? Prints each case in which it does not, then counts; exit status 1 if there is any.
  */
 import { parseArgs } from "node:util";
@@ -11,8 +11,9 @@ import { type Engine, replay } from "./replay.ts";
 import { Report } from "./report.ts";
 import { isInSandbox, runInSandbox, SandboxError } from "./sandbox.ts";
 
-const USAGE = "usage: npm run parity -- [--engine model|userspace] [--compat kernel|howto] FILE";
-const ENGINES = ["model", "userspace"] as const;
+const USAGE =
+  "usage: npm run parity -- [--engine model|userspace|ebpf] [--compat kernel|howto] FILE";
+const ENGINES = ["model", "userspace", "ebpf"] as const;
 
 /** Said to a person as it is, without a stack. */
 class UsageError extends Error {}
@@ -28,7 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
   const recording = readRecording(options.file);
   const lab = labOf(recording.topology);
   const report = new Report(lab);
-  if (options.engine === "userspace" && !isInSandbox()) return runInSandbox();
+  if (options.engine !== "model" && !isInSandbox()) return runInSandbox();
   const engine = await openEngine(options, lab, recording.cases);
   for await (const result of replay(lab, recording.cases, engine, options.compat))
     report.add(result);
@@ -44,8 +45,9 @@ async function openEngine(
   cases: readonly Case[],
 ): Promise<Engine> {
   if (engine === "model") return new ModelEngine(lab, compat);
-  const { UserspaceEngine } = await import("./userspace.ts");
-  return UserspaceEngine.start(lab, cases, compat);
+  const { RealEngine } = await import("./real-engine.ts");
+  process.env.IPVLAN_ENGINE = engine;
+  return RealEngine.start(lab, cases, compat);
 }
 
 function parseOptions(args: readonly string[]): Options {

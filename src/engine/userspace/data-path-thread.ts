@@ -1,28 +1,33 @@
 /**
- * The main thread's handle on a port's data path: the Worker, the memory they share, the messages between, and
- * the rings, which are opened and closed here because that takes long.
+ * The userspace engine, seen from the main thread: the Worker that moves the frames, the memory they share, the
+ * messages between, and the rings, which are opened and closed here because that takes long.
  */
 import { Worker } from "node:worker_threads";
+import type { AddressTable } from "../../driver/address-table.ts";
 import type { Slave } from "../../driver/decide/machine.ts";
 import type { Groups } from "../../driver/group-table.ts";
+import { pack, type Settings } from "../../driver/settings.ts";
+import { type SlaveStatistics, Statistics } from "../../driver/statistics.ts";
 import { withNetns } from "../../linux/netns.ts";
 import { receiveAllGroups } from "../../linux/packet.ts";
 import { closeRing, openRing, type RingSocket, SLOT_LARGE, SLOT_SMALL } from "../../linux/ring.ts";
 import { EventFd } from "../../linux/sys.ts";
 import { type Mac, macHigh, macLow } from "../../wire/address.ts";
+import type { Engine } from "../engine.ts";
+import type { MasterSide } from "../master/master-side.ts";
 import * as shared from "./shared.ts";
 
 /** Slaves whose rings have large slots, 2 MiB each; the rings of more have small ones, 256 KiB each. */
 const LARGE_RINGS_MAX = 32;
 
-export interface DataPathStart
-  extends Pick<shared.WorkerStart, "masterNetns" | "addresses" | "statistics"> {
+export interface DataPathStart {
   readonly privateNetns: number;
+  readonly masterNetns: number;
   readonly masterIfindex: number;
-  /** Our end, in the private namespace, of the pair that leads up. */
-  readonly upIfindex: number;
-  /** driver/settings.ts, pack(). */
-  readonly packed: number;
+  readonly side: MasterSide;
+  /** The port's. */
+  readonly addresses: AddressTable;
+  readonly settings: Settings;
   readonly mac: Mac;
   /** A slave joined or left a group. */
   readonly onMemberships: (id: Slave) => void;
@@ -30,11 +35,15 @@ export interface DataPathStart
   readonly onDeath: (error: Error) => void;
 }
 
-export class DataPathThread {
+export class DataPathThread implements Engine {
+  readonly name = "userspace";
   readonly #worker: Worker;
   readonly #wake: EventFd = new EventFd();
   readonly #settings: Int32Array;
   readonly #start: DataPathStart;
+  readonly #statistics: Statistics = new Statistics({ shared: true });
+  /** Memory of the address table that the thread reads. */
+  #addresses: ArrayBufferLike;
   /** On the master and on the pair. */
   readonly #portRings: readonly RingSocket[];
   readonly #slaveRings: Map<Slave, RingSocket> = new Map();
@@ -49,7 +58,9 @@ export class DataPathThread {
     const rings = [master];
     try {
       receiveAllGroups(master.fd, start.masterIfindex);
-      const up = await withNetns(start.privateNetns, () => openRing(start.upIfindex, SLOT_LARGE));
+      const up = await withNetns(start.privateNetns, () =>
+        openRing(start.side.pairIfindex, SLOT_LARGE),
+      );
       rings.push(up);
       const thread = new DataPathThread(start, master, up);
       await thread.#begin();
@@ -75,25 +86,25 @@ export class DataPathThread {
     this.#portRings = [master, up];
     const settings = new SharedArrayBuffer(4 * shared.SETTINGS_WORDS);
     this.#settings = new Int32Array(settings);
-    this.configure(start.packed);
+    this.configure(start.settings);
     this.setMac(start.mac);
-    const { masterNetns, addresses, statistics } = start;
+    this.#addresses = start.addresses.buffer;
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
       workerData: {
-        masterNetns,
+        masterNetns: start.masterNetns,
         master,
         up,
-        addresses,
-        statistics,
+        addresses: this.#addresses as SharedArrayBuffer,
+        statistics: this.#statistics.buffer as SharedArrayBuffer,
         settings,
         wake: this.#wake.fd,
       } satisfies shared.WorkerStart,
     });
   }
 
-  /** Mode, flag and compat change for all frames at once. */
-  configure(packed: number): void {
-    Atomics.store(this.#settings, shared.PACKED, packed);
+  configure({ mode, flag, compat }: Settings): void {
+    Atomics.store(this.#settings, shared.PACKED, pack(mode, flag, compat));
+    this.#settings[shared.WAY_UP] = this.#start.side.redirects ? 1 : 0;
   }
 
   setMac(mac: Mac): void {
@@ -101,12 +112,6 @@ export class DataPathThread {
     this.#settings[shared.MAC_LOW] = macLow(mac);
   }
 
-  /** Whether the pair leads into the master's ingress. */
-  setWayUp(open: boolean): void {
-    this.#settings[shared.WAY_UP] = open ? 1 : 0;
-  }
-
-  /** Resolves when the slave's frames are received. `ifindex`: its host end. */
   async addSlave(id: Slave, ifindex: number): Promise<void> {
     const slot = this.#slaveRings.size < LARGE_RINGS_MAX ? SLOT_LARGE : SLOT_SMALL;
     const ring = await withNetns(this.#start.privateNetns, () => openRing(ifindex, slot));
@@ -122,12 +127,31 @@ export class DataPathThread {
     this.#post({ type: "gone", id });
   }
 
+  /** Host ends lead to a slave wherever it is. */
+  setPlace(): void {}
+
   setGroups(id: Slave, macs: Groups | undefined): void {
     this.#post({ type: "groups", id, macs });
   }
 
-  setAddresses(buffer: SharedArrayBuffer): void {
-    this.#post({ type: "addresses", buffer });
+  /** The thread looks them up in the port's own table, which may have moved into larger memory. */
+  ownersChanged(): void {
+    const { buffer } = this.#start.addresses;
+    if (buffer === this.#addresses) return;
+    this.#addresses = buffer;
+    this.#post({ type: "addresses", buffer: buffer as SharedArrayBuffer });
+  }
+
+  /** The thread listens for them itself. */
+  routesChanged(): void {}
+
+  takeOver(): void {}
+
+  statistics(id: Slave): SlaveStatistics {
+    return this.#statistics.read(id);
+  }
+  clearStatistics(id: Slave): void {
+    this.#statistics.clear(id);
   }
 
   /** Ends the thread. A Worker asleep in a system call cannot be terminated: it is told, and wakes to obey. */

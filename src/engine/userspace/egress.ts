@@ -10,8 +10,9 @@ import type { Statistics } from "../../driver/statistics.ts";
 import { VNET_HEADER } from "../../linux/vnet.ts";
 import * as eth from "../../wire/ethernet.ts";
 import { Frame } from "../../wire/frame.ts";
+import { FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW } from "../master/hop-mark.ts";
 import { GROUP, HOST, NEIGHBOUR, NextHops, NOWHERE, SILENT } from "./next-hops.ts";
-import { addHop, FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW, haveSameDst } from "./packets.ts";
+import { addHop, haveSameDst } from "./packets.ts";
 
 // Places of frames that wait for a neighbour, so that who sends to the dead keeps no other slave from waiting.
 const WAITING_MAX = 256;

@@ -4,9 +4,9 @@
  *
  * A link belongs to the device, not to its number: attach in the namespace that has the device.
  */
-import { mkdirSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, statfsSync } from "node:fs";
 import type { Hook } from "../netlink/tc.ts";
-import { ENOENT, errno, mountType, SysError } from "../sys.ts";
+import { ENOENT, errno, mountType, SysError, unmount } from "../sys.ts";
 import {
   Attributes,
   LINK_CREATE,
@@ -102,5 +102,12 @@ const BPF_FS_MAGIC = 0xcafe4a11;
 /** Makes a directory one in which objects can be pinned; nothing happens if it is. */
 export function mountBpffs(directory: string): void {
   mkdirSync(directory, { recursive: true });
-  if (statfsSync(directory).type !== BPF_FS_MAGIC) mountType("bpf", directory);
+  if (!isBpffs(directory)) mountType("bpf", directory);
 }
+
+/** Lets go of all that is pinned there; nothing happens if it is no such directory. */
+export function unmountBpffs(directory: string): void {
+  if (existsSync(directory) && isBpffs(directory)) unmount(directory);
+}
+
+const isBpffs = (directory: string): boolean => statfsSync(directory).type === BPF_FS_MAGIC;

@@ -24,6 +24,8 @@ const TYPES = {
   "per-cpu-hash": 5,
   "per-cpu-array": 6,
   "lru-hash": 9,
+  "lpm-trie": 11,
+  "ring-buffer": 27,
 } as const;
 export type MapType = keyof typeof TYPES;
 

@@ -28,6 +28,9 @@ const TC_H_CLSACT_EGRESS = 0xfffffff3;
 const CLSACT_HANDLE = 0xffff0000;
 const TCA_KIND = 1;
 const TCA_OPTIONS = 2;
+const TCA_INGRESS_BLOCK = 13;
+/** Of a message that is about a block; its number stands where the parent does. */
+const TCM_IFINDEX_MAGIC_BLOCK = -1;
 
 const TCA_U32_SEL = 5;
 const TCA_U32_ACT = 7;
@@ -101,17 +104,54 @@ export function attachClsBpf(
   } catch (error) {
     if (!(error instanceof NetlinkError && error.code === "EEXIST")) throw error;
   }
-  const w = new AttrWriter(clsBpf(ifindex, hook))
+  const doing = `attach a program to the ${hook} of device ${ifindex}`;
+  setProgram(socket, clsBpf(ifindex, hook), { programFd, name, flags: NLM_F_CREATE, doing });
+}
+
+/**
+ * Makes the device one of those that share the filters of a block at their ingress; `block` is a number of the
+ * namespace's choice. Throws EEXIST if filters hang at the device. man: tc(8).
+ */
+export function joinBlock(socket: NetlinkSocket, ifindex: number, block: number): void {
+  const w = clsactWriter(ifindex).u32(TCA_INGRESS_BLOCK, block);
+  const doing = `prepare device ${ifindex} for shared filters`;
+  socket.request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, w.finish(), doing);
+}
+
+/** As `attachClsBpf`, for all devices of a block at once; if `isFirst`, only where no program is: EEXIST. */
+export function attachToBlock(
+  socket: NetlinkSocket,
+  block: number,
+  programFd: number,
+  name: string,
+  isFirst: boolean,
+): void {
+  const where = tcmsg({
+    ifindex: TCM_IFINDEX_MAGIC_BLOCK,
+    handle: BPF_HANDLE,
+    parent: block,
+    info: BPF_PRIORITY * 0x10000 + ETH_P_ALL_BE,
+  });
+  const flags = isFirst ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_CREATE;
+  const doing = `attach a program to the devices of block ${block}`;
+  setProgram(socket, where, { programFd, name, flags, doing });
+}
+
+/** Without NLM_F_EXCL a filter of this handle is replaced. */
+function setProgram(
+  socket: NetlinkSocket,
+  where: Uint8Array,
+  what: { programFd: number; name: string; flags: number; doing: string },
+): void {
+  const w = new AttrWriter(where)
     .string(TCA_KIND, "bpf")
     .nest(TCA_OPTIONS, (options) =>
       options
-        .u32(TCA_BPF_FD, programFd)
-        .string(TCA_BPF_NAME, name)
+        .u32(TCA_BPF_FD, what.programFd)
+        .string(TCA_BPF_NAME, what.name)
         .u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
     );
-  // Without NLM_F_EXCL a filter of this handle is replaced.
-  const doing = `attach a program to the ${hook} of device ${ifindex}`;
-  socket.request(RTM_NEWTFILTER, NLM_F_CREATE, w.finish(), doing);
+  socket.request(RTM_NEWTFILTER, what.flags, w.finish(), what.doing);
 }
 
 /** Takes away what `attachClsBpf` attached. ENOENT, EINVAL: there is nothing of it. */
@@ -144,10 +184,12 @@ const clsBpf = (ifindex: number, hook: Hook): Uint8Array =>
     info: BPF_PRIORITY * 0x10000 + ETH_P_ALL_BE,
   });
 
-const clsact = (ifindex: number): Uint8Array =>
-  new AttrWriter(tcmsg({ ifindex, handle: CLSACT_HANDLE, parent: TC_H_CLSACT }))
-    .string(TCA_KIND, "clsact")
-    .finish();
+const clsactWriter = (ifindex: number): AttrWriter =>
+  new AttrWriter(tcmsg({ ifindex, handle: CLSACT_HANDLE, parent: TC_H_CLSACT })).string(
+    TCA_KIND,
+    "clsact",
+  );
+const clsact = (ifindex: number): Uint8Array => clsactWriter(ifindex).finish();
 
 function tcmsg(fixed: {
   ifindex: number;

@@ -1,5 +1,5 @@
 /**
- * The driver at work on real devices: the daemon with its userspace engine, frames sent by packet sockets and
+ * The driver at work on real devices: the daemon with one of its engines, frames sent by packet sockets and
  * datagrams by the namespaces' own stacks, and what comes out where.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,7 +25,7 @@ const LONGEST_MS = 1000;
 /** What a change of mode sets off is over. */
 const SETTLE_MS = 300;
 
-export class UserspaceEngine implements Engine {
+export class RealEngine implements Engine {
   readonly tries: number = QUIET_MS.length;
   readonly #lab: Lab;
   readonly #frames: FrameTaps;
@@ -34,10 +34,10 @@ export class UserspaceEngine implements Engine {
   #column = "";
   #limits: readonly Limit[] = [];
 
-  static async start(lab: Lab, cases: readonly Case[], compat: Compat): Promise<UserspaceEngine> {
+  static async start(lab: Lab, cases: readonly Case[], compat: Compat): Promise<RealEngine> {
     buildLab(lab);
     setCompat(lab, compat);
-    return new UserspaceEngine(lab, await FrameTaps.open(lab, cases));
+    return new RealEngine(lab, await FrameTaps.open(lab, cases));
   }
 
   private constructor(lab: Lab, frames: FrameTaps) {

@@ -24,6 +24,7 @@ import type { NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { AF_INET } from "../../linux/sys.ts";
 import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
 import { formatIp, macFrom } from "../../wire/address.ts";
+import { FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW } from "./hop-mark.ts";
 import { type Intake, type Master, tableName } from "./intake.ts";
 import {
   FAMILIES,
@@ -35,7 +36,6 @@ import {
   OwnRouting,
   RULE_PRIORITY,
 } from "./own-routing.ts";
-import { FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW } from "./packets.ts";
 
 /** Behind every route that a person might set. */
 const LAST_METRIC = 0xffffffff;

@@ -1,7 +1,7 @@
 /**
- * What the master's own stack does with packets for the slaves' addresses. A packet socket takes copies only:
- * the stack sees every frame as well, and might answer, redirect or forward it. In L2 and L3 it must not; in
- * L3S it is the stack, behind its hooks, that hands the packet on.
+ * What the master's own stack does with packets for the slaves' addresses. A packet socket of the userspace engine
+ * takes copies only: the stack sees every frame as well, and might answer, redirect or forward it. In L2 and L3 it
+ * must not; in L3S it is the stack, behind its hooks, that hands the packet on.
  */
 import * as nft from "../../linux/netlink/nftables.ts";
 import type { RouteSpec } from "../../linux/netlink/route.ts";
@@ -31,6 +31,14 @@ export interface Master {
   /** As it is called now. */
   name: string;
   readonly ifindex: number;
+}
+
+/** The eBPF engine's programs take them at the master's ingress, before anybody else sees them. */
+export class NoIntake implements Intake {
+  readonly name = "tc";
+  add(): void {}
+  remove(): void {}
+  close(): void {}
 }
 
 /** Drops them at the master's ingress: nothing of the stack sees them. Needs nf_tables with netdev hooks. */

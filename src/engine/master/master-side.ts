@@ -14,12 +14,14 @@ import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
 import { addClsact, deleteClsact, redirectToIngress } from "../../linux/netlink/tc.ts";
 import { withNetns } from "../../linux/netns.ts";
 import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
+import type { EngineName } from "../engine.ts";
 import { HooksIntake, hookRouting, restoreSysctls } from "./hooks-intake.ts";
 import {
   blackholeRouting,
   type Intake,
   type Master,
   NftablesIntake,
+  NoIntake,
   RoutesIntake,
   tableName,
 } from "./intake.ts";
@@ -71,6 +73,14 @@ export class MasterSide {
     }
   }
 
+  /** rtnetlink in the master's namespace. */
+  get socket(): NetlinkSocket {
+    return this.#master.socket;
+  }
+  /** The pair's end in the master's namespace. */
+  get up(): { readonly name: string; readonly ifindex: number } {
+    return this.#up;
+  }
   get redirects(): boolean {
     return this.#redirects;
   }
@@ -83,10 +93,10 @@ export class MasterSide {
     return this.#redirects ? "tc" : "raw sockets";
   }
 
-  /** If it fails, what was before stays. */
-  setMode(mode: Mode): void {
+  /** Prepares the namespace for what an engine needs in a mode. If it fails, what was before stays. */
+  setMode(mode: Mode, engine: EngineName): void {
     const former = this.#intake;
-    const next = this.#newIntake(mode);
+    const next = this.#newIntake(mode, engine);
     const replaces = former === undefined || former.name === next.name;
     try {
       next.add([...this.#parts.addresses()]);
@@ -96,7 +106,7 @@ export class MasterSide {
     }
     this.#intake = next;
     if (!replaces) former.close();
-    this.#setRedirect(mode === "l2");
+    this.#setRedirect(mode === "l2" && engine === "userspace");
   }
 
   addAddresses(ips: readonly Uint8Array[]): void {
@@ -109,12 +119,11 @@ export class MasterSide {
   routesChanged(): void {
     if (this.#intake instanceof HooksIntake) this.#intake.refresh();
   }
-  /** Rules and chains know the master by its name. */
-  rename(name: string, mode: Mode): void {
+  /** Rules and chains know the master by its name: `setMode` makes them anew. */
+  rename(name: string): void {
     this.#master.name = name;
     this.#intake?.close();
     this.#intake = undefined;
-    this.setMode(mode);
   }
   setMac(mac: Uint8Array): void {
     setLink(this.#parts.privateSocket, this.pairIfindex, { mac });
@@ -132,7 +141,7 @@ export class MasterSide {
     this.#netfilter?.close();
   }
 
-  #newIntake(mode: Mode): Intake {
+  #newIntake(mode: Mode, engine: EngineName): Intake {
     const { masterNetns, savedPath } = this.#parts;
     if (mode === "l3s")
       return new HooksIntake({
@@ -142,6 +151,7 @@ export class MasterSide {
         netfilter: this.#netfilter,
         savedPath,
       });
+    if (engine === "ebpf") return new NoIntake();
     if (this.#netfilter === undefined) return new RoutesIntake(this.#master);
     return new NftablesIntake(this.#netfilter, this.#master, mode === "l3");
   }
