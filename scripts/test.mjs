@@ -38,7 +38,7 @@ const TOOLS = {
 };
 const PURE = ["src/wire/", "src/driver/", "src/bpf/", "src/cli/", "examples/", "test/layering"];
 /** They measure, or need the whole machine. */
-const ALONE = ["bench/", "test/hostile-", "test/gso"];
+const ALONE = ["bench/", "test/hostile-", "test/gso", "test/compiler/", "test/equality/"];
 /** Others that make namespaces, at a time. */
 const AT_A_TIME = 3;
 /** Of one file; the longest takes four minutes where others keep the machine busy. */

@@ -27,7 +27,8 @@ export interface Tally {
 }
 
 const FRAMES = 6;
-export const FINDINGS_MAX = 5;
+/** Of one thread: then it ends. */
+const FINDINGS_MAX = 2;
 
 export const newTally = (): Tally => ({
   programs: 0,

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Assembler } from "../../src/bpf/assembler.ts";
+import { Assembler } from "../../src/bpf/assembler.ts";
+import type { Program } from "../../src/bpf/program.ts";
 import { word } from "../../src/bpf/vm/maps.ts";
 import { attachTcx, updateLink } from "../../src/linux/bpf/links.ts";
 import { BpfMap } from "../../src/linux/bpf/maps.ts";
@@ -47,7 +48,10 @@ await inSandbox(import.meta.url, {}, () => {
     const maps = new KernelMaps(port, holders);
     const fds = { ...maps.fds, decisions: decisions.map.fd };
     const programs = entries.map((entry) => loadProgram(compileEntry(entry, noteDecision), fds));
-    const link = attachTcx(programs[0]!, cable.to, "ingress");
+    const firstPiece = loadProgram(noteFirstPiece(), { decisions: decisions.map.fd });
+    const link = attachTcx(firstPiece, cable.to, "ingress");
+    cable.sendInPieces(lengthened(recorded[0]!));
+    assert.ok((await decisions.read(1))[0]! < LONG, "a long frame came in one piece");
     const maker = frameMaker(new Random(Date.now()));
     const seen = { frames: 0, short: 0, tagged: 0, inPieces: 0 };
     for (const column of columns) {
@@ -80,7 +84,7 @@ await inSandbox(import.meta.url, {}, () => {
     t.diagnostic(
       `${seen.frames} frames, of them ${seen.short} shorter than an IP header, ${seen.tagged} tagged, ${seen.inPieces} in pieces`,
     );
-    for (const fd of [link, ...programs]) sys.close(fd);
+    for (const fd of [link, firstPiece, ...programs]) sys.close(fd);
     decisions.map.close();
     maps.close();
     cable.close();
@@ -106,6 +110,13 @@ function noteDecision(a: Assembler): void {
     .alu("lsh", 3, 2)
     .aluRegister("add", 3, 1);
   a.store(4, 3, FIRST, 7).alu("add", 2, 1).store(4, 1, 0, 2).move(0, TC_ACT_SHOT).exit();
+}
+
+/** Notes the length of a frame's first piece. */
+function noteFirstPiece(): Program {
+  const a = new Assembler().copy(6, 1).load(4, 0, 6, 80).load(4, 1, 6, 76);
+  noteDecision(a.aluRegister("sub", 0, 1));
+  return a.finish("first_piece");
 }
 
 class Decisions {
