@@ -51,6 +51,7 @@ export class HooksLab {
   readonly up: { name: string; ifindex: number };
   readonly netfilter: NetlinkSocket | undefined;
   readonly savedPath: string;
+  readonly isHopKept = false;
   readonly taps: Readonly<Record<Ear, Tap>>;
 
   constructor(scratch: Scratch) {

@@ -242,6 +242,7 @@ export class LivePort {
   /** All slaves of a former run are adopted. */
   adopted(): void {
     this.#engine.takeOver();
+    this.#side.dropLeftovers();
     this.changed();
   }
 

@@ -4,7 +4,17 @@ import { HooksLab, needsLab } from "../../../test/hooks-lab.ts";
 import { until } from "../../../test/neighbours.ts";
 import { inScratch } from "../../../test/scratch-netns.ts";
 import { ip } from "../../../test/topology.ts";
-import { getLink, setLink } from "../../linux/netlink/link.ts";
+import { RTM_DELROUTE, RTM_DELRULE } from "../../linux/netlink/constants.ts";
+import {
+  getLink,
+  RTNLGRP_IPV4_ROUTE,
+  RTNLGRP_IPV4_RULE,
+  RTNLGRP_IPV6_ROUTE,
+  RTNLGRP_IPV6_RULE,
+  setLink,
+} from "../../linux/netlink/link.ts";
+import { NetlinkSocket } from "../../linux/netlink/socket.ts";
+import { withNetns } from "../../linux/netns.ts";
 import { HooksIntake } from "./hooks-intake.ts";
 
 const skip = needsLab;
@@ -268,4 +278,60 @@ describe("the host's namespace", () => {
         assert.deepEqual(lab.snapshot(), before);
       }),
     );
+});
+
+describe("a run that finds what a former one left", () => {
+  const eventsOf = (lab: HooksLab) =>
+    withNetns(lab.link.netns, () =>
+      NetlinkSocket.open({
+        groups: [RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE],
+      }),
+    );
+
+  test(
+    "takes nothing of it away, so that no packet is lost meanwhile",
+    { skip },
+    inLab((lab) => {
+      const events = eventsOf(lab);
+      const next = open(lab);
+      next.keepOnly([SLAVE4, SLAVE6].map(ip));
+      const told: number[] = [];
+      for (let got = events.receive(); Array.isArray(got); got = events.receive())
+        told.push(...got.map(({ type }) => type));
+      events.close();
+      assert.deepEqual(
+        told.filter((type) => type === RTM_DELRULE || type === RTM_DELROUTE),
+        [],
+      );
+      marker(lab);
+      next.close();
+    }),
+  );
+
+  test(
+    "forgets the slaves that are no more",
+    { skip },
+    inLab((lab) => {
+      const next = new HooksIntake(lab);
+      next.keepOnly([ip(SLAVE6)]);
+      lab.send("w0", `10.0.0.1>${SLAVE4}`);
+      lab.send("w0", `fd00::1>${SLAVE6}`);
+      lab.hear("down", `fd00::1>${SLAVE6}`);
+      assert.deepEqual(
+        lab.heard("down").filter((line) => line.includes(SLAVE4)),
+        [],
+      );
+      next.close();
+    }),
+  );
+
+  test(
+    "puts back in the end what was before the former one",
+    { skip },
+    inLab((lab) => {
+      open(lab).close();
+      lab.run("test $(cat /proc/sys/net/ipv4/conf/m0/forwarding) = 0");
+      lab.run("test $(cat /proc/sys/net/ipv4/conf/up/accept_local) = 0");
+    }),
+  );
 });

@@ -9,7 +9,7 @@
  * a table of the master's routes; nothing in the main table, no other device is concerned. Forwarding is
  * switched on for the two devices only; where the master did not forward before, a rule keeps it from
  * forwarding anything else now. What was changed is written to a file first and put back in the end, by this
- * daemon or the next.
+ * daemon or the next. What a former run left goes on all the while: in the eBPF engine frames pass while no daemon runs.
  */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { installHopKeeper, removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
@@ -48,6 +48,8 @@ export interface HooksParts {
   readonly inside: <T>(section: () => T) => T;
   /** nf_tables of the master's namespace, where the kernel has it. */
   readonly netfilter: NetlinkSocket | undefined;
+  /** Whether what gives full hop limits back stays when we end. */
+  readonly isHopKept: boolean;
   /** Where the sysctls' former values are kept. */
   readonly savedPath: string;
 }
@@ -70,7 +72,6 @@ export class HooksIntake implements Intake {
     this.#inbound = INBOUND + master.ifindex;
     this.#outbound = OUTBOUND + master.ifindex;
     this.#routing = hookRouting(master, up.name);
-    this.close(); // what a former run left
     try {
       this.#open();
     } catch (error) {
@@ -80,19 +81,22 @@ export class HooksIntake implements Intake {
   }
 
   #open(): void {
-    const { netfilter, master, up, inside } = this.#parts;
+    const { netfilter, master, up, inside, isHopKept } = this.#parts;
+    const rules: RuleSpec[] = [];
     for (const family of FAMILIES) {
-      this.#addRules(family);
-      if (inside(() => masterForwards(family, master.name))) continue;
-      this.#routing.addRule(this.#guard(family));
-      if (!inside(() => hostForwards(family))) this.#guarded.add(family);
+      rules.push(...this.#rules(family));
+      if (inside(() => masterForwarded(family, this.#parts))) continue;
+      rules.push(this.#guard(family));
+      if (!inside(() => hostForwarded(family, this.#parts))) this.#guarded.add(family);
     }
+    this.#routing.setRules(rules);
     inside(() => switchForwardingOn(this.#parts));
     if (netfilter !== undefined)
       installHopKeeper(netfilter, {
         table: tableName(master),
         ifindex: up.ifindex,
         markMac: macFrom(FULL_HOPS_MAC_HIGH, FULL_HOPS_MAC_LOW),
+        isKept: isHopKept,
       });
     this.refresh();
   }
@@ -102,6 +106,13 @@ export class HooksIntake implements Intake {
   }
   remove(ips: readonly Uint8Array[]): void {
     for (const ip of ips) this.#routing.deleteRoute(this.#toPair(ip));
+  }
+
+  keepOnly(ips: readonly Uint8Array[]): void {
+    const wanted = new Set(ips.map(formatIp));
+    for (const route of this.#dump({ table: this.#inbound }).values())
+      if (!wanted.has(formatIp(route.dst!)))
+        this.#routing.deleteRoute({ ...route, table: this.#inbound });
   }
 
   /** The master's routes have changed, or our copies went with its carrier: what slaves send follows its routes. */
@@ -131,12 +142,14 @@ export class HooksIntake implements Intake {
     }
   }
 
-  #addRules(family: number): void {
+  #rules(family: number): RuleSpec[] {
     const { master, up } = this.#parts;
     const rule = { family, priority: RULE_PRIORITY };
-    this.#routing.addRule({ ...rule, iif: master.name, table: this.#inbound });
-    this.#routing.addRule({ ...rule, iif: up.name, table: this.#outbound });
-    this.#routing.addRule({ ...this.#guard(family), iif: up.name });
+    return [
+      { ...rule, iif: master.name, table: this.#inbound },
+      { ...rule, iif: up.name, table: this.#outbound },
+      { ...this.#guard(family), iif: up.name },
+    ];
   }
 
   /** What comes in by the master and is not for a slave is not forwarded. */
@@ -211,10 +224,28 @@ type Devices = Pick<HooksParts, "master" | "up" | "savedPath">;
 const pathOf = ({ family, of, leaf }: Sysctl, devices: Devices): string =>
   `${family}/conf/${of === "all" ? of : devices[of].name}/${leaf}`;
 
-const masterForwards = (family: number, name: string): boolean =>
-  family === AF_INET
-    ? findSysctl(`ipv4/conf/${name}/forwarding`) === "1"
-    : findSysctl(`ipv6/conf/${name}/force_forwarding`) === "1" || hostForwards(family);
+/** Whether the master forwarded before us. */
+function masterForwarded(family: number, devices: Devices): boolean {
+  const [version, leaf] =
+    family === AF_INET ? ["ipv4", "forwarding"] : ["ipv6", "force_forwarding"];
+  const of = { family: version, of: "master", leaf, value: "" } as Sysctl;
+  const forwarded = valueBefore(of, devices) === "1";
+  return family === AF_INET ? forwarded : forwarded || hostForwarded(family, devices);
+}
+
+function hostForwarded(family: number, devices: Devices): boolean {
+  if (family === AF_INET) return hostForwards(family);
+  return valueBefore({ family: "ipv6", of: "all", leaf: "forwarding", value: "" }, devices) === "1";
+}
+
+/** What a former run has saved was before it. */
+function valueBefore(sysctl: Sysctl, devices: Devices): string | undefined {
+  const saved = existsSync(devices.savedPath) ? readSaved(devices.savedPath) : [];
+  const path = pathOf(sysctl, devices);
+  const before = saved.find((one) => pathOf(one, devices) === path);
+  return before?.value ?? findSysctl(path);
+}
+
 const hostForwards = (family: number): boolean =>
   findSysctl(family === AF_INET ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding") === "1";
 
@@ -225,8 +256,9 @@ function switchForwardingOn(devices: Devices): void {
     { family: "ipv4", of: "up", leaf: "accept_local", value: "1" }, // a slave may send from the master's address
     ...forwardingOf6(devices),
   ];
-  const read = (sysctl: Sysctl) => findSysctl(pathOf(sysctl, devices));
-  const before = wanted.map((sysctl): Sysctl => ({ ...sysctl, value: read(sysctl) ?? "0" }));
+  const before = wanted.map(
+    (sysctl): Sysctl => ({ ...sysctl, value: valueBefore(sysctl, devices) ?? "0" }),
+  );
   save(before, devices.savedPath);
   for (const sysctl of wanted) setSysctl(pathOf(sysctl, devices), sysctl.value);
 }

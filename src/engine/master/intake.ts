@@ -21,6 +21,8 @@ export interface Intake {
   /** Addresses that slaves which are up hold; many at once cost little more than one. */
   add(ips: readonly Uint8Array[]): void;
   remove(ips: readonly Uint8Array[]): void;
+  /** Forgets what a former run has left of others. */
+  keepOnly?(ips: readonly Uint8Array[]): void;
   /** Leaves the master's namespace as it was found. */
   close(): void;
 }

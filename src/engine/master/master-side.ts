@@ -64,7 +64,6 @@ export class MasterSide {
     this.#netfilter = withNetns(parts.masterNetns, findNftables);
     try {
       const found = this.#findPair();
-      if (found !== undefined) this.#clearLeftovers();
       [this.pairIfindex, this.#up] = found ?? this.#makePair();
       this.#prepareUp();
     } catch (error) {
@@ -96,6 +95,7 @@ export class MasterSide {
   /** Prepares the namespace for what an engine needs in a mode. If it fails, what was before stays. */
   setMode(mode: Mode, engine: EngineName): void {
     const former = this.#intake;
+    if (former === undefined) this.#clearLeftovers(mode);
     const next = this.#newIntake(mode, engine);
     const replaces = former === undefined || former.name === next.name;
     try {
@@ -109,6 +109,10 @@ export class MasterSide {
     this.#setRedirect(mode === "l2" && engine === "userspace");
   }
 
+  /** All slaves of a former run are there: what is left of others goes. */
+  dropLeftovers(): void {
+    this.#intake?.keepOnly?.([...this.#parts.addresses()]);
+  }
   addAddresses(ips: readonly Uint8Array[]): void {
     this.#intake?.add(ips);
   }
@@ -149,6 +153,7 @@ export class MasterSide {
         up: this.#up,
         inside: (section) => withNetns(masterNetns, section),
         netfilter: this.#netfilter,
+        isHopKept: engine === "ebpf",
         savedPath,
       });
     if (engine === "ebpf") return new NoIntake();
@@ -194,10 +199,12 @@ export class MasterSide {
     return [down.index, { name: up.name, ifindex: up.index }];
   }
 
-  /** A former run may have been killed between two modes. */
-  #clearLeftovers(): void {
+  /** A former run may have been killed between two modes; what it left of this one goes on. */
+  #clearLeftovers(mode: Mode): void {
     const { masterNetns, master, savedPath } = this.#parts;
-    withNetns(masterNetns, () => removeLeftovers(master, savedPath));
+    const { name } = this.#master;
+    const kept = mode === "l3s" ? "hooks" : "nothing";
+    withNetns(masterNetns, () => removeLeftovers({ ...master, name }, savedPath, kept));
   }
 
   #makePair(): Pair {
@@ -250,10 +257,11 @@ function findNftables(): NetlinkSocket | undefined {
   return undefined;
 }
 
-/** Removes what a port left in this namespace, all but its pair. */
+/** Removes what a port left in this namespace, all but its pair; `kept`: what of it stays. */
 export function removeLeftovers(
   { name, ifindex }: { readonly name: string; readonly ifindex: number },
   savedPath: string,
+  kept: "nothing" | "hooks" = "nothing",
 ): void {
   const socket = NetlinkSocket.open();
   const netfilter = findNftables();
@@ -262,11 +270,11 @@ export function removeLeftovers(
   const up = upName(ifindex);
   try {
     blackholeRouting(master).clear();
+    if (netfilter !== undefined) removeTable(netfilter, table);
+    if (kept === "hooks") return;
     hookRouting(master, up).clear();
     restoreSysctls({ master, up: { name: up, ifindex: 0 }, savedPath });
-    if (netfilter === undefined) return;
-    removeTable(netfilter, table);
-    removeHopKeeper(netfilter, table);
+    if (netfilter !== undefined) removeHopKeeper(netfilter, table);
   } finally {
     netfilter?.close();
     socket.close();

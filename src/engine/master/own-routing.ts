@@ -63,6 +63,13 @@ export class OwnRouting {
   addRule(rule: RuleSpec): void {
     addRule(this.#socket, { ...rule, protocol: this.#protocol });
   }
+  /** These and no others; those that are there already, from a former run perhaps, stay all the time. */
+  setRules(rules: readonly RuleSpec[]): void {
+    const wanted = new Map(rules.map((rule) => [textOf(rule), rule]));
+    const there = new Map(this.#ownRules().map((rule) => [textOf(rule), rule]));
+    for (const [text, rule] of wanted) if (!there.has(text)) this.addRule(rule);
+    for (const [text, rule] of there) if (!wanted.has(text)) this.deleteRule(rule);
+  }
   deleteRule(rule: RuleSpec): void {
     unless(["ENOENT"], () => deleteRule(this.#socket, { ...rule, protocol: this.#protocol }));
   }
@@ -76,12 +83,16 @@ export class OwnRouting {
 
   /** Removes all, also what is left of a former run. */
   clear(): void {
-    for (const family of FAMILIES) {
-      for (const rule of dumpRules(this.#socket, { family }))
-        if (this.#isOurs(rule)) unless(["ENOENT"], () => deleteRule(this.#socket, rule));
+    for (const rule of this.#ownRules()) this.deleteRule(rule);
+    for (const family of FAMILIES)
       for (const table of this.#tables)
         for (const route of dumpRoutes(this.#socket, { family, table })) this.deleteRoute(route);
-    }
+  }
+
+  #ownRules(): (Rule & RuleSpec)[] {
+    return FAMILIES.flatMap((family) =>
+      dumpRules(this.#socket, { family }).filter((rule) => this.#isOurs(rule)),
+    );
   }
 
   #isOurs(rule: Rule): rule is Rule & RuleSpec {
@@ -93,6 +104,9 @@ export class OwnRouting {
     );
   }
 }
+
+const textOf = ({ family, priority, action = "lookup", table, iif }: RuleSpec): string =>
+  [family, priority, action, table, iif].join(" ");
 
 /** Does what may be done, undone or impossible already. */
 function unless(codes: readonly string[], action: () => void): void {

@@ -13,6 +13,8 @@ export interface HopKeeper {
   /** The device by which they come into the forwarding. */
   readonly ifindex: number;
   readonly markMac: Uint8Array;
+  /** It stays when the socket is closed; else it goes with it, and `nft flush ruleset` passes it over. */
+  readonly isKept: boolean;
 }
 
 const CHAIN = "forward";
@@ -32,7 +34,7 @@ export function installHopKeeper(socket: NetlinkSocket, spec: HopKeeper): void {
   const messages = [
     object.newTable(table, "inet"),
     object.deleteTable(table, "inet"),
-    object.newTable(table, "inet", { isOwned: true }),
+    object.newTable(table, "inet", { isOwned: !spec.isKept }),
     object.newForwardChain({ table, name: CHAIN, priority: PRIORITY }),
     rule(ETH_P_IP, ...nft.setPayload(8, FULL, 10)),
     rule(ETH_P_IPV6, ...nft.setPayload(7, FULL)),
