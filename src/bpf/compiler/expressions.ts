@@ -1,5 +1,13 @@
 /** Expressions: what each stands for, and the steps that compute it. */
-import type { Expression, StaticMemberExpression } from "oxc-parser";
+import type {
+  BinaryExpression,
+  ConditionalExpression,
+  Expression,
+  LogicalExpression,
+  PrivateInExpression,
+  StaticMemberExpression,
+  UnaryExpression,
+} from "oxc-parser";
 import { arithmetic, compute } from "./arithmetic.ts";
 import { isConstant, type Value } from "./blocks.ts";
 import { constantValue } from "./constants.ts";
@@ -25,7 +33,7 @@ export function lowerExpression(l: Lowering, n: Operand): Binding {
     case "UnaryExpression":
       return number(unary(l, n));
     case "LogicalExpression":
-      return number(truth(l, n));
+      return number(isBoolean(n) ? truth(l, n) : either(l, n));
     case "BinaryExpression":
       if (n.operator in TESTS) return number(truth(l, n));
       return number(binary(l, n));
@@ -40,7 +48,7 @@ export function lowerExpression(l: Lowering, n: Operand): Binding {
 
 const number = (value: Value): Binding => ({ kind: "value", value });
 
-function unary(l: Lowering, n: Extract<Expression, { type: "UnaryExpression" }>): Value {
+function unary(l: Lowering, n: UnaryExpression): Value {
   if (n.operator === "!") return truth(l, n);
   const operand = l.number(n.argument);
   l.at(n);
@@ -48,7 +56,7 @@ function unary(l: Lowering, n: Extract<Expression, { type: "UnaryExpression" }>)
   return arithmetic(l, n, "^", operand, { constant: -1 }); // ~
 }
 
-function binary(l: Lowering, n: Extract<Expression, { type: "BinaryExpression" }>): Value {
+function binary(l: Lowering, n: BinaryExpression | PrivateInExpression): Value {
   const left = l.number(n.left);
   const right = l.number(n.right);
   l.at(n);
@@ -72,7 +80,42 @@ function truth(l: Lowering, n: Expression): Value {
   });
 }
 
-function choice(l: Lowering, n: Extract<Expression, { type: "ConditionalExpression" }>): Value {
+/** Of `&&` and `||` with numbers: not whether, but which. */
+function either(l: Lowering, n: LogicalExpression): Value {
+  return joined(l, (dst, end) => {
+    const [first, second] = [l.code.newBlock("first"), l.code.newBlock("second")];
+    const left = l.number(n.left);
+    const isZero = n.operator === "&&" ? first : second;
+    l.code.branch("eq", left, { constant: 0 }, isZero, isZero === first ? second : first);
+    for (const [block, value] of [
+      [first, () => left],
+      [second, () => l.number(n.right)],
+    ] as const) {
+      l.code.open(block);
+      if (!l.code.isReached) continue;
+      l.code.copy(dst, value());
+      l.code.goto(end);
+    }
+  });
+}
+
+/** Whether its form alone tells that the value is 0 or 1. */
+function isBoolean(n: Operand): boolean {
+  switch (n.type) {
+    case "Literal":
+      return typeof n.value === "boolean";
+    case "UnaryExpression":
+      return n.operator === "!";
+    case "BinaryExpression":
+      return n.operator in TESTS;
+    case "LogicalExpression":
+      return isBoolean(n.left) && isBoolean(n.right);
+    default:
+      return false;
+  }
+}
+
+function choice(l: Lowering, n: ConditionalExpression): Value {
   return joined(l, (dst, end) =>
     lowerChoice(l, n, (arm) => {
       l.code.copy(dst, l.number(arm));

@@ -36,6 +36,8 @@ export interface Field {
  * - `findByNumber`: a number of 32 bits, signed or not, is the key (in host order) of a hash map; the u32 it leads to, or 0
  * - `findByBytes`: the number is an offset; `size` bytes there are the key; the u32 it leads to, or 0; 0 too where the
  *   frame ends before them
+ *
+ * `max` is a promise: nothing greater is there. The compiler counts on it.
  */
 export type Intrinsic =
   | { readonly kind: "load"; readonly size: 1 | 2 | 4 }
