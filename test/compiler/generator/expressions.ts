@@ -19,7 +19,10 @@ function within(bits: number, n: NumberText, s: Scope): NumberText {
 export function number(s: Scope, depth: number): NumberText {
   const r = s.random;
   if (depth <= 0 || r.oneIn(6)) return leaf(s);
-  const kinds = [sum, product, bitwise, shift, negated, choice, load, load, find, called, reload];
+  const kinds = [
+    ...[sum, product, bitwise, shift, negated, choice, either],
+    ...[load, load, find, called, reload],
+  ];
   return r.pick(kinds)(s, depth - 1);
 }
 
@@ -75,6 +78,11 @@ const shift = (s: Scope, depth: number): NumberText =>
 function negated(s: Scope, depth: number): NumberText {
   const n = number(s, depth);
   return s.random.oneIn(2) ? of(`~${n.text}`, 32) : of(`(-${n.text})`, n.bits);
+}
+
+function either(s: Scope, depth: number): NumberText {
+  const [a, b] = [number(s, depth), number(s, depth)];
+  return of(`(${a.text} ${s.random.pick(["&&", "||"])} ${b.text})`, Math.max(a.bits, b.bits));
 }
 
 function choice(s: Scope, depth: number): NumberText {
