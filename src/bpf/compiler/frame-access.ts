@@ -8,6 +8,7 @@ import type { Register, Size } from "../instruction.ts";
 import { type Block, isConstant, type Step, type Value, WINDOW } from "./blocks.ts";
 import { LENGTH } from "./code.ts";
 import { CONTEXT, type Operands, STACK_END } from "./operands.ts";
+import { UINT32 } from "./ranges.ts";
 
 const FRAME: Register = 7;
 const FRAME_END: Register = 8;
@@ -15,8 +16,6 @@ const FRAME_END: Register = 8;
 /** Of struct __sk_buff. */
 const DATA = 76;
 const DATA_END = 80;
-/** skb_load_bytes takes offsets up to here. */
-const OFFSET_MAX = 0x7fff_ffff;
 
 /** Whether a step reads at an offset that is always within the window. */
 export const isNear = (at: Value, size: number): boolean =>
@@ -111,8 +110,9 @@ export class FrameAccess {
 
   #copyToBuffer(at: Value, size: number, short: string): void {
     this.#operands.move(2, at);
-    if (isConstant(at) ? at.constant > OFFSET_MAX : at.range.high > OFFSET_MAX) {
-      this.#a.move(1, OFFSET_MAX).jumpIfRegister("gt", 2, 1, short);
+    if (!isConstant(at) && at.range.high > UINT32.high) {
+      // The helper would see the lower 32 bits only.
+      this.#a.move(1, UINT32.high).jumpIfRegister("gt", 2, 1, short);
     }
     this.#a.copy(1, CONTEXT).copy(3, STACK_END).alu("add", 3, this.#buffer).move(4, size);
     this.#a.call("skb_load_bytes").jumpIf("ne", 0, 0, short);

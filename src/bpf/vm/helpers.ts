@@ -18,7 +18,7 @@ export const helpers: Partial<Record<Helper, VmHelper>> = {
   },
 
   skb_load_bytes(run) {
-    const offset = run.argument(2);
+    const offset = BigInt.asUintN(32, run.argument(2)); // the helper's parameter is a u32
     const length = Number(run.argument(4));
     const into = run.memory.bytes(run.argument(3), length);
     const isThere = offset <= OFFSET_MAX && Number(offset) + length <= run.frame.length;
