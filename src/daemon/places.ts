@@ -7,6 +7,7 @@
  *     daemon.log         what it wrote when the command started it
  *     netns              the private namespace with the host ends, pinned: it outlives the daemon
  *     bpf/N/             maps and links of port N, pinned (a bpffs)
+ *     allmulticast-N     master N takes all groups because of us
  *     sysctls-N.json     what L3S changed for master N and must put back
  */
 import {

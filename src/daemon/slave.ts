@@ -3,7 +3,7 @@ import type { Slave as DeviceId } from "../driver/decide/machine.ts";
 import type { Groups } from "../driver/group-table.ts";
 import { linkLocal, sharedLinkLocal } from "../driver/link-local.ts";
 import { addAddress, deleteAddress, IFA_F_NODAD } from "../linux/netlink/address.ts";
-import { type LinkChange, setLink } from "../linux/netlink/link.ts";
+import { IFF_ALLMULTI, type LinkChange, setLink } from "../linux/netlink/link.ts";
 import { NetlinkError, NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
 import { SysError } from "../linux/sys.ts";
@@ -11,7 +11,6 @@ import { readGroups } from "./memberships.ts";
 import { findNetnsPath } from "./namespaces.ts";
 
 const IFF_PROMISC = 0x100;
-const IFF_ALLMULTI = 0x200;
 
 export class Slave {
   readonly id: DeviceId;

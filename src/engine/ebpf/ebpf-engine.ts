@@ -18,6 +18,7 @@ import { close, watch } from "../../linux/sys.ts";
 import type { Ip, Mac } from "../../wire/address.ts";
 import type { Engine } from "../engine.ts";
 import type { MasterSide } from "../master/master-side.ts";
+import { giveBackGroups, takeAllGroups } from "./all-groups.ts";
 import { GroupLists } from "./group-lists.ts";
 import { Hooks } from "./hooks.ts";
 import { ADDRESSES_MAX, REPORTS, REPORTS_BYTES } from "./layout.ts";
@@ -91,6 +92,8 @@ export class EbpfEngine implements Engine {
     this.#reports = new RingBuffer(descriptors[REPORTS]!, REPORTS_BYTES);
     undo.push(() => this.#reports.close());
     if (isFirst) this.#hooks.attach("receive", this.#programs.receive, masterIfindex, "ingress");
+    takeAllGroups(socket, masterIfindex, stateDir, id);
+    undo.push(() => giveBackGroups(socket, masterIfindex, stateDir, id));
     this.#watch = watch(this.#reports.fd, () => this.#readReports());
     port.addresses.limit = ADDRESSES_MAX;
   }
@@ -164,6 +167,7 @@ export class EbpfEngine implements Engine {
       this.#hooks.detach("flood", side.up.ifindex, "ingress");
       this.#hooks.detach("input", side.up.ifindex, "egress");
       removePins(stateDir, id);
+      giveBackGroups(side.socket, masterIfindex, stateDir, id);
     }
     this.#reports.close();
     for (const name of PROGRAM_NAMES) close(this.#programs[name]);

@@ -50,6 +50,7 @@ export class GroupLists {
       this.#change(host, isTooLong ? "all" : filter);
     } catch (error) {
       if (filter === "all" || filter === undefined) throw error;
+      this.#change(host, undefined);
       this.#change(host, "all");
     }
   }
@@ -135,7 +136,13 @@ class PieceList {
     this.#places.set(member, this.size);
     this.#members.push(member);
     const last = pieceOf(this.size - 1);
-    this.#writePieces(last, last - 1, 0);
+    try {
+      this.#writePieces(last, last - 1, 0);
+    } catch (error) {
+      this.#members.pop();
+      this.#places.delete(member);
+      throw error;
+    }
   }
 
   /** The last one takes its place. */

@@ -62,6 +62,7 @@ export type OperState = (typeof OPER_STATES)[number];
 
 export const IFF_UP = 0x1;
 export const IFF_NOARP = 0x80;
+export const IFF_ALLMULTI = 0x200;
 
 /** struct ifinfomsg. */
 export const IFINFOMSG = 16;

@@ -12,7 +12,7 @@ import * as info from "./link-info.ts";
 import { writeTarget } from "./nsid.ts";
 import { NetlinkError, type NetlinkSocket } from "./socket.ts";
 
-export { type Link, type LinkStats, type OperState, parseLink } from "./link-info.ts";
+export { IFF_ALLMULTI, type Link, type LinkStats, type OperState, parseLink } from "./link-info.ts";
 
 /** What a socket may listen to: `NetlinkSocket.open({ groups })`. */
 export const RTNLGRP_LINK = 1;
@@ -30,6 +30,8 @@ export interface LinkChange {
   name?: string;
   up?: boolean;
   noarp?: boolean;
+  /** Takes frames to every group. */
+  allMulti?: boolean;
   mac?: Uint8Array;
   mtu?: number;
   /** "" takes it away. */
@@ -148,13 +150,20 @@ function writeNew(w: AttrWriter, spec: Partial<VethPeer>): AttrWriter {
   return w;
 }
 
+const FLAGS = { up: info.IFF_UP, noarp: info.IFF_NOARP, allMulti: info.IFF_ALLMULTI } as const;
+type Flags = { [name in keyof typeof FLAGS]?: boolean };
+
 /** struct ifinfomsg: the flags to set and which of them to touch. */
-function ifinfomsg(index: number, set: { up?: boolean; noarp?: boolean } = {}): Uint8Array {
+function ifinfomsg(index: number, set: Flags = {}): Uint8Array {
   const bytes = Buffer.alloc(info.IFINFOMSG);
-  const touched =
-    (set.up === undefined ? 0 : info.IFF_UP) | (set.noarp === undefined ? 0 : info.IFF_NOARP);
+  let [flags, touched] = [0, 0];
+  for (const [name, bit] of Object.entries(FLAGS)) {
+    const wanted = set[name as keyof Flags];
+    if (wanted !== undefined) touched |= bit;
+    if (wanted === true) flags |= bit;
+  }
   bytes.writeInt32LE(index, 4);
-  bytes.writeUInt32LE((set.up ? info.IFF_UP : 0) | (set.noarp ? info.IFF_NOARP : 0), 8);
+  bytes.writeUInt32LE(flags, 8);
   bytes.writeUInt32LE(touched, 12);
   return bytes;
 }
