@@ -3,7 +3,7 @@ import { CompileError, compile } from "../../src/bpf/compiler/compile.ts";
 import type { Program } from "../../src/bpf/program.ts";
 import { Random } from "../random.ts";
 import { inJavaScript, inKernel, inVm } from "./executions.ts";
-import { ENTRY, type GeneratedProgram, generate } from "./generator/program.ts";
+import { ENTRY, FILE, type GeneratedProgram, generate } from "./generator/program.ts";
 import { kernelMaps, machine } from "./machine.ts";
 
 export interface Finding {
@@ -84,16 +84,13 @@ function tryProgram(
   kernel?.close();
 }
 
-function compiled(
-  { typescript }: GeneratedProgram,
-  refused: Map<string, number>,
-): Program | undefined {
+function compiled({ files }: GeneratedProgram, refused: Map<string, number>): Program | undefined {
   try {
     return compile({
-      file: "decide.ts",
+      file: FILE,
       entry: ENTRY,
       machine,
-      readFile: () => typescript,
+      readFile: (file) => files[file]!,
       epilogue: (a) => a.exit(),
     });
   } catch (error) {

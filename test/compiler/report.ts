@@ -12,8 +12,11 @@ export function describe(tally: Tally): string {
   return [...lines, ...findings.map(describeFinding)].join("\n");
 }
 
-export const describeFinding = ({ seed, program, what }: Finding): string =>
-  `\nseed ${seed}: ${what}\n${indented(program.typescript)}`;
+function describeFinding({ seed, program, what }: Finding): string {
+  const files = Object.entries(program.files);
+  const texts = files.map(([name, text]) => `// ${name}\n${indented(text)}`);
+  return `\nseed ${seed}: ${what}\n${texts.join("")}`;
+}
 
 function indented(text: string): string {
   let depth = 0;

@@ -8,7 +8,7 @@ export type VmHelper = (run: Run) => bigint;
 const ENOMEM = -12n;
 const EFAULT = -14n;
 /** Furthest offset that `skb_load_bytes` takes. */
-const OFFSET_MAX = 0xffffn;
+const OFFSET_MAX = 0x7fff_ffffn;
 
 export const helpers: Partial<Record<Helper, VmHelper>> = {
   map_lookup_elem(run) {

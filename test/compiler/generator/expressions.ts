@@ -20,7 +20,7 @@ export function number(s: Scope, depth: number): NumberText {
   const r = s.random;
   if (depth <= 0 || r.oneIn(6)) return leaf(s);
   const kinds = [
-    ...[sum, product, bitwise, shift, negated, choice, either],
+    ...[sum, product, bitwise, shift, negated, choice, either, cast],
     ...[load, load, find, called, reload],
   ];
   return r.pick(kinds)(s, depth - 1);
@@ -90,6 +90,11 @@ function choice(s: Scope, depth: number): NumberText {
   return of(`(${condition(s, depth)} ? ${a.text} : ${b.text})`, Math.max(a.bits, b.bits));
 }
 
+function cast(s: Scope, depth: number): NumberText {
+  const { text, bits } = number(s, depth);
+  return of(`(${text}« as number»)`, bits);
+}
+
 /** Bytes of the frame: at a fixed place, at a variable that changes, or wherever a number says. */
 function load(s: Scope, depth: number): NumberText {
   const [name, bits] = s.random.pick([
@@ -142,7 +147,7 @@ const call = (s: Scope, name: string, parameters: number, depth: number): string
 export function condition(s: Scope, depth: number): string {
   const r = s.random;
   if (depth <= 0) return comparison(s, 0);
-  switch (r.below(8)) {
+  switch (r.below(9)) {
     case 0:
       return `(${condition(s, depth - 1)} && ${condition(s, depth - 1)})`;
     case 1:
@@ -159,6 +164,8 @@ export function condition(s: Scope, depth: number): string {
       const f = r.pick(tests);
       return call(s, f.name, f.parameters, depth - 1);
     }
+    case 6:
+      return `(${condition(s, depth - 1)} ? ${condition(s, depth - 1)} : ${condition(s, depth - 1)})`;
     default:
       return comparison(s, depth - 1);
   }

@@ -5,35 +5,64 @@ import type { GeneratedFunction, Scope } from "./scope.ts";
 import { Fresh, statements } from "./statements.ts";
 
 export interface GeneratedProgram {
-  readonly typescript: string;
+  /** By name. */
+  readonly files: Readonly<Record<string, string>>;
   readonly javascript: string;
 }
 
-/** What the decision is called in both. */
+/** What the decision is called in both, and the file that has it. */
 export const ENTRY = "decide";
+export const FILE = "decide.ts";
 
 const IMPORTS = `import { type Frame, type Port, byBytes, byNumber, mark, u8, u16, u32 } from "./machine.ts";\n`;
-const FUNCTIONS_MAX = 4;
+const FUNCTIONS_MAX = 3;
 
-/** The same program for the same seed. */
+/** The same program for the same seed: a decision, and functions in its file and in another one. */
 export function generate(seed: number): GeneratedProgram {
   const random = new Random(seed);
   const fresh = new Fresh();
-  const functions: GeneratedFunction[] = [];
-  let text = `const WIDE = ${random.pick([0x0a000001, 0x0a0000ff, 0xffffffff])};\nconst NARROW = WIDE & 0x7f;\n`;
-  for (let n = random.below(FUNCTIONS_MAX); n > 0; n--) {
-    const written = writeFunction(random, fresh, functions);
-    text += written.text;
-    functions.push(written.function);
-  }
-  text += writeDecision(random, fresh, functions);
+  const other = writeModule(random, fresh, []);
+  const names = other.functions.map(({ name }) => name).join(", ");
+  const imported = other.functions.map((f) =>
+    random.oneIn(2) ? f : { ...f, name: `other.${f.name}` },
+  );
+  const own = writeModule(random, fresh, imported);
+  const decision = writeDecision(random, fresh, [...imported, ...own.functions]);
+  const imports = `import * as other from "./other.ts";\nimport { ${names} } from "./other.ts";\n`;
   return {
-    typescript: IMPORTS + text.replaceAll(/«(.*?)»/g, "$1"),
-    javascript: text.replaceAll(/«(.*?)»/g, "").replaceAll("export ", ""),
+    files: {
+      "other.ts": IMPORTS + inTypeScript(other.text),
+      [FILE]: IMPORTS + imports + inTypeScript(own.text + decision),
+    },
+    javascript: [
+      `const other = (() => {\n${inJavaScript(other.text)}return { ${names} };\n})();`,
+      `const { ${names} } = other;`,
+      inJavaScript(own.text + decision),
+    ].join("\n"),
   };
 }
 
-/** Types stand in «…»: JavaScript has none. */
+// Types stand in «…»: JavaScript has none.
+const inTypeScript = (text: string): string => text.replaceAll(/«(.*?)»/g, "$1");
+const inJavaScript = (text: string): string =>
+  text.replaceAll(/«.*?»/g, "").replaceAll("export ", "");
+
+/** Constants, whose names are the same in every file and their values not, and functions that may call these. */
+function writeModule(
+  random: Random,
+  fresh: Fresh,
+  callable: readonly GeneratedFunction[],
+): { text: string; functions: readonly GeneratedFunction[] } {
+  const functions: GeneratedFunction[] = [];
+  let text = `const WIDE = ${random.pick([0x0a000001, 0x0a0000ff, 0xffffffff])};\nconst NARROW = WIDE & 0x7f;\n`;
+  for (let n = random.below(FUNCTIONS_MAX); n > 0; n--) {
+    const written = writeFunction(random, fresh, [...callable, ...functions]);
+    text += `export ${written.text}`;
+    functions.push(written.function);
+  }
+  return { text, functions };
+}
+
 const parameters = (names: readonly string[]): string =>
   ["port«: Port»", "f«: Frame»", ...names.map((name) => `${name}«: number»`)].join(", ");
 

@@ -202,9 +202,9 @@ function choose(s: Scope, fresh: Fresh, depth: number): Written {
     if (r.oneIn(4)) cases += "\n";
     else cases += ` ${caseBody(s, fresh, depth, r.oneIn(3))}\n`;
   }
-  // The last label has a body; with a default it is what leads behind the switch.
-  const hasDefault = r.oneIn(2);
-  cases += `${hasDefault ? "default" : "case 77"}: ${caseBody(s, fresh, depth, !hasDefault)}\n`;
+  // A default is what leads behind the switch.
+  if (r.oneIn(2)) cases += `default: ${caseBody(s, fresh, depth, false)}\n`;
+  else cases += r.oneIn(4) ? "case 77:\n" : `case 77: ${caseBody(s, fresh, depth, true)}\n`;
   return { text: `switch (${subject}) {\n${cases}}\n`, scope: s };
 }
 
