@@ -1,7 +1,6 @@
 /** How long many slaves take to come and to go, by the command as a person uses it. */
 import { rmSync, writeFileSync } from "node:fs";
-import { shell } from "../scripts/lab.ts";
-import { type Ground, netnsOf, SYSTEM_IP } from "./ground.ts";
+import { type Ground, SYSTEM_IP, shellAtHost } from "./ground.ts";
 
 /** Milliseconds to make so many slaves, and to delete them, by `ipvlan -batch`. */
 export const ours = (ground: Ground, count: number): Promise<readonly number[]> =>
@@ -49,7 +48,7 @@ async function timeOf(ground: Ground, command: string, lines: readonly string[])
   writeFileSync(file, lines.join("\n"));
   try {
     const start = performance.now();
-    await shell(netnsOf(ground, "host"), `${command} -batch ${file}`);
+    await shellAtHost(ground, `${command} -batch ${file}`);
     return performance.now() - start;
   } finally {
     rmSync(file);

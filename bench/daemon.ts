@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { shell, spawnAt } from "../scripts/lab.ts";
-import { type Ground, netnsOf, SYSTEM_IP } from "./ground.ts";
+import { spawnAt } from "../scripts/lab.ts";
+import { type Ground, netnsOf, SYSTEM_IP, shellAtHost } from "./ground.ts";
 
 const run = promisify(execFile);
 
@@ -48,12 +48,12 @@ function change(n: number): string {
 
 /** Milliseconds until `link show` of our command has told of the slaves. */
 export const showOurs = (ground: Ground): Promise<number> =>
-  timed(() => shell(netnsOf(ground, "host"), "ipvlan link show"));
+  timed(() => shellAtHost(ground, "ipvlan link show"));
 
 /** Milliseconds of the system's, and of a Node that does nothing: what no program in Node is below. */
 export const showTheSystems = (ground: Ground): Promise<number> =>
   timed(async () => {
-    await shell(netnsOf(ground, "host"), `${SYSTEM_IP} link show`);
+    await shellAtHost(ground, `${SYSTEM_IP} link show`);
     await run(process.execPath, ["-e", "0"]);
   });
 

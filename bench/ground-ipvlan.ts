@@ -1,6 +1,8 @@
 /** Grounds of our slaves, under the engine that is asked for. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { ADDRESS, spawnAt } from "../scripts/lab.ts";
-import { type Client, clientOf, withDaemon } from "../src/cli/client.ts";
+import { type Client, clientIn, withDaemon } from "../src/cli/client.ts";
 import type { Mode } from "../src/driver/settings.ts";
 import {
   addNamespaces,
@@ -12,6 +14,7 @@ import {
   NotHereError,
   netnsOf,
   pathTo,
+  runDirectoryOf,
   SLAVES,
   system,
   waitFor,
@@ -35,10 +38,11 @@ export async function ipvlan(
   const host = netnsOf({ name }, "host");
   await addNamespaces(name, ["host", ...ENDS, "crowd"]);
   await system(wire(name));
-  const daemon = spawnAt(host, ["env", `IPVLAN_ENGINE=${engine}`, "ipvlan", "daemon", "run"]);
+  const environment = [`IPVLAN_ENGINE=${engine}`, `IPVLAN_RUN=${runDirectoryOf({ name })}`];
+  const daemon = spawnAt(host, ["env", ...environment, "ipvlan", "daemon", "run"]);
   for (const log of [daemon.stdout, daemon.stderr]) log.resume();
   try {
-    const client = await waitFor("the daemon", () => answering(host));
+    const client = await waitFor("the daemon", () => answering(name));
     const add = (device: string, place: "ns0" | "ns1" | "crowd") =>
       client.createLink({
         netns: pathTo(host),
@@ -64,9 +68,10 @@ export async function ipvlan(
   return { name, carriers: [daemon] };
 }
 
-async function answering(host: string): Promise<Client | undefined> {
-  const client = clientOf(pathTo(host));
-  return (await withDaemon(client.ports(pathTo(host)))) && client;
+async function answering(name: string): Promise<Client | undefined> {
+  const host = pathTo(netnsOf({ name }, "host"));
+  const client = clientIn(join(runDirectoryOf({ name }), String(statSync(host).ino)));
+  return (await withDaemon(client.ports(host))) && client;
 }
 
 /** A machine may not allow an engine; its figures must not go by the other's name. */

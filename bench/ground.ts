@@ -34,6 +34,13 @@ export const netnsOf = ({ name }: Pick<Ground, "name">, place: Place): string =>
 export const pathTo = (netns: string): string => `/run/netns/${netns}`;
 export const addressOf = (end: End): string => ADDRESS[end].v4;
 
+/** Where the daemon of a ground listens; the command asks all that listen in one folder. In the sandbox's own /run. */
+export const runDirectoryOf = ({ name }: Pick<Ground, "name">): string => `/run/ipvlan-${name}`;
+
+/** A line of shell in the master's namespace, where `ipvlan` meets the ground's own daemon only. */
+export const shellAtHost = (ground: Ground, line: string): Promise<string> =>
+  shell(netnsOf(ground, "host"), line, { IPVLAN_RUN: runDirectoryOf(ground) });
+
 /** Not our command, which stands before it on PATH. */
 export const SYSTEM_IP = "/usr/sbin/ip";
 

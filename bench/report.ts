@@ -96,7 +96,7 @@ const tablesOf = ({ rows }: Results): Table[] =>
   GROUPS.map((group) =>
     tableOf(
       group,
-      rows.filter((row) => row.group === group),
+      rows.filter((row) => row.group === group && Object.keys(row.ratios).length > 0),
     ),
   ).filter((table) => table.rows.length > 0);
 
