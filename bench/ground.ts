@@ -97,5 +97,6 @@ export async function waitFor<T>(what: string, look: () => Promise<T | undefined
   }
   throw new Error(`${what} did not start`);
 }
-const START_MS = 10_000;
+/** Others may keep the machine busy. */
+const START_MS = 60_000;
 const POLL_MS = 20;
