@@ -11,6 +11,7 @@ import type {
   SwitchStatement,
 } from "oxc-parser";
 import { mayEnd } from "./flow.ts";
+import { countingLoop } from "./loops.ts";
 import {
   ARITHMETIC,
   COMPARISONS,
@@ -155,24 +156,11 @@ class Check {
   }
 
   #for(s: ForStatement): void {
-    const { init, test, update } = s;
-    const counter = init?.type === "VariableDeclaration" ? init.declarations[0] : undefined;
-    const name = counter?.id.type === "Identifier" ? counter.id.name : undefined;
-    const isCounter = (e: Operand) =>
-      name !== undefined && e.type === "Identifier" && e.name === name;
-    if (
-      (init?.type === "VariableDeclaration" && init.kind !== "let") ||
-      !counter?.init ||
-      (init as { declarations: unknown[] }).declarations.length !== 1 ||
-      test?.type !== "BinaryExpression" ||
-      !isCounter(test.left) ||
-      !["<", "<=", ">", ">=", "!=="].includes(test.operator) ||
-      update?.type !== "UpdateExpression" ||
-      !isCounter(update.argument)
-    )
+    const counting = countingLoop(s);
+    if (!counting)
       return this.#fail(s, "a loop has another form here", "for (let i = 0; i < CONSTANT; i++)");
-    this.expression(counter.init);
-    this.expression(test.right);
+    this.expression(counting.from);
+    this.expression(counting.to);
     const [loop, inSwitch] = [this.#inLoop, this.#inSwitch];
     this.#inLoop = true;
     this.#inSwitch = false;

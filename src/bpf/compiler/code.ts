@@ -104,15 +104,12 @@ export class Code {
     const onNo = this.#where(NEGATED[test], a, b);
     if (!onYes) return this.goto(no);
     if (!onNo) return this.goto(yes);
-    if (a === this.#facts.results.get(LENGTH_KEY) && isConstant(b)) {
-      const atLeast = b.constant + (test === "sgt" || test === "sle" ? 1 : 0);
-      const isOrder = test !== "eq" && test !== "ne";
-      const swap = test === "slt" || test === "sle";
-      if (isOrder && atLeast <= WINDOW)
-        return swap
-          ? this.#branchOnLength(atLeast, no, onNo, yes, onYes)
-          : this.#branchOnLength(atLeast, yes, onYes, no, onNo);
-    }
+    const isLength = a === this.#facts.results.get(LENGTH_KEY);
+    const wanted = isLength && isConstant(b) ? asAtLeast(test, b.constant) : undefined;
+    if (wanted && wanted.atLeast <= WINDOW)
+      return wanted.isMet
+        ? this.#branchOnLength(wanted.atLeast, yes, onYes, no, onNo)
+        : this.#branchOnLength(wanted.atLeast, no, onNo, yes, onYes);
     const { place } = this;
     this.#end({ kind: "if", test, left: a, right: b, yes, no, place }, [
       [yes, onYes],
@@ -165,6 +162,22 @@ export class Code {
     for (const [to, facts] of edges) to.facts = meet(to.facts, facts);
     this.#current.end = end;
     this.#current = undefined;
+  }
+}
+
+/** "At least so many bytes" in place of a comparison of the length: whether that is met where the comparison holds. */
+function asAtLeast(test: Test, bytes: number): { atLeast: number; isMet: boolean } | undefined {
+  switch (test) {
+    case "sge":
+      return { atLeast: bytes, isMet: true };
+    case "sgt":
+      return { atLeast: bytes + 1, isMet: true };
+    case "slt":
+      return { atLeast: bytes, isMet: false };
+    case "sle":
+      return { atLeast: bytes + 1, isMet: false };
+    default:
+      return undefined;
   }
 }
 

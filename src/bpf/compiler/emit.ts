@@ -167,22 +167,29 @@ class Emitter {
       case "goto":
         this.#goto(end.to, next);
         return;
-      case "ifLength": {
-        const isYesNext = end.yes === next;
-        const to = isYesNext ? end.no : end.yes;
-        this.#frame.jumpIfLength(isYesNext ? "below" : "atLeast", end.atLeast, to.label);
-        return isYesNext ? undefined : this.#goto(end.no, next);
-      }
-      case "if": {
-        const isYesNext = end.yes === next;
-        const test = isYesNext ? NEGATED[end.test] : end.test;
-        const to = (isYesNext ? end.no : end.yes).label;
-        const left = this.#operands.read(end.left, 0);
-        if (isImmediate(end.right)) this.#a.jumpIf(test, left, end.right.constant, to);
-        else this.#a.jumpIfRegister(test, left, this.#operands.read(end.right, 1), to);
-        return isYesNext ? undefined : this.#goto(end.no, next);
-      }
+      case "ifLength":
+        return this.#branch(end, next, (isMet, to) =>
+          this.#frame.jumpIfLength(isMet ? "atLeast" : "below", end.atLeast, to),
+        );
+      case "if":
+        return this.#branch(end, next, (isMet, to) => {
+          const test = isMet ? end.test : NEGATED[end.test];
+          const left = this.#operands.read(end.left, 0);
+          if (isImmediate(end.right)) this.#a.jumpIf(test, left, end.right.constant, to);
+          else this.#a.jumpIfRegister(test, left, this.#operands.read(end.right, 1), to);
+        });
     }
+  }
+
+  /** Jumps to one of the two and falls into the other, if that comes next. */
+  #branch(
+    { yes, no }: { readonly yes: Block; readonly no: Block },
+    next: Block | undefined,
+    jumpIf: (isMet: boolean, to: string) => void,
+  ): void {
+    if (yes === next) return jumpIf(false, no.label);
+    jumpIf(true, yes.label);
+    this.#goto(no, next);
   }
 
   #goto(to: Block, next: Block | undefined): void {

@@ -17,9 +17,11 @@ const FRAME_END: Register = 8;
 const DATA = 76;
 const DATA_END = 80;
 
-/** Whether a step reads at an offset that is always within the window. */
-export const isNear = (at: Value, size: number): boolean =>
-  isConstant(at) && at.constant + size <= WINDOW;
+/** The offset of bytes that are always within the window. */
+const nearOffset = (at: Value, size: number): number | undefined =>
+  isConstant(at) && at.constant + size <= WINDOW ? at.constant : undefined;
+
+export const isNear = (at: Value, size: number): boolean => nearOffset(at, size) !== undefined;
 
 /** Whether anything is read in place, so that the prologue is wanted. */
 export function readsInPlace(blocks: readonly Block[]): boolean {
@@ -70,8 +72,8 @@ export class FrameAccess {
 
   load(step: Step & { kind: "load" }): void {
     const { at, size, dst, known } = step;
-    if (!isNear(at, size)) return this.#loadFar(step);
-    const offset = (at as { constant: number }).constant;
+    const offset = nearOffset(at, size);
+    if (offset === undefined) return this.#loadFar(step);
     this.#operands.write(dst, (to) => {
       const read = () => this.#swapped(to, size, FRAME, offset);
       if (known) return read();
@@ -84,14 +86,14 @@ export class FrameAccess {
 
   /** Leaves r2 at the bytes, for a look-up; goes to `none`, with 0 in r0, where the frame ends before them. */
   pointToBytes({ at, size, known }: Step & { kind: "findByBytes" }, none: string): void {
-    if (!isNear(at, size)) {
+    const offset = nearOffset(at, size);
+    if (offset === undefined) {
       const [short, copied] = [this.#a.newLabel("short"), this.#a.newLabel("copied")];
       this.#copyToBuffer(at, size, short);
       this.#a.jump(copied).label(short).move(0, 0).jump(none).label(copied);
       this.#a.copy(2, STACK_END).alu("add", 2, this.#buffer);
       return;
     }
-    const offset = (at as { constant: number }).constant;
     if (!known) {
       this.#a.move(0, 0);
       this.jumpIfLength("below", offset + size, none);

@@ -1,4 +1,5 @@
 /** A function of the subset to blocks: puts the stages together. */
+import type { ParamPattern } from "oxc-parser";
 import type { Block } from "./blocks.ts";
 import { lowerCall, lowerCallInto, lowerEntry } from "./calls.ts";
 import { Code } from "./code.ts";
@@ -36,24 +37,21 @@ export function lower(entry: SourceFunction, names: Names, machine: Machine): Bl
 /** What the machine hands an entry: by the types of its parameters. */
 function parametersOf({ module, node }: SourceFunction, machine: Machine): Binding[] {
   return node.params.map((parameter) => {
-    const annotation = parameter.type === "Identifier" ? parameter.typeAnnotation : undefined;
-    const reference = annotation?.typeAnnotation;
-    const name = reference?.type === "TSTypeReference" ? reference.typeName : undefined;
-    const type =
-      name?.type === "TSQualifiedName"
-        ? name.right.name
-        : name?.type === "Identifier"
-          ? name.name
-          : "";
+    const type = typeName(parameter);
     if (type === machine.frame) return { kind: "frame" };
-    if (Object.hasOwn(machine.objects, type))
-      return { kind: "object", type, fields: machine.objects[type]! };
-    const known = [machine.frame, ...Object.keys(machine.objects)].join(", ");
-    throw new CompileError(
-      module,
-      parameter,
-      "an entry takes what the machine has",
-      `types: ${known}`,
-    );
+    const fields = Object.hasOwn(machine.objects, type) ? machine.objects[type] : undefined;
+    if (fields) return { kind: "object", type, fields };
+    const types = [machine.frame, ...Object.keys(machine.objects)].join(", ");
+    const message = "an entry takes what the machine has";
+    throw new CompileError(module, parameter, message, `types: ${types}`);
   });
+}
+
+/** "Frame" of `f: Frame` and of `f: wire.Frame`; "" of any other. */
+function typeName(parameter: ParamPattern): string {
+  const annotation = parameter.type === "Identifier" ? parameter.typeAnnotation : undefined;
+  const type = annotation?.typeAnnotation;
+  const name = type?.type === "TSTypeReference" ? type.typeName : undefined;
+  if (name?.type === "TSQualifiedName") return name.right.name;
+  return name?.type === "Identifier" ? name.name : "";
 }

@@ -74,7 +74,7 @@ export interface Stages {
 }
 
 /** Steps that a decision may become; eBPF's jumps reach 32,767 instructions. */
-const STEPS_MAX = 16_384;
+const STEPS_MAX = 8192;
 
 export class Lowering {
   readonly code: Code;

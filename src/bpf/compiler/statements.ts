@@ -9,8 +9,9 @@ import type {
 } from "oxc-parser";
 import { arithmetic } from "./arithmetic.ts";
 import { type Block, type Constant, isConstant, type Temporary, type Value } from "./blocks.ts";
+import { countingLoop } from "./loops.ts";
 import type { Binding, Lowering } from "./lowering.ts";
-import { EMPTY, holds, TESTS } from "./ranges.ts";
+import { EMPTY, holds } from "./ranges.ts";
 import { lowerReturn } from "./returns.ts";
 
 /** Turns of one loop. */
@@ -166,25 +167,17 @@ function lowerCases(
 
 /** Once per turn, with the counter as a constant. */
 function lowerFor(l: Lowering, s: ForStatement): void {
-  if (
-    s.init?.type !== "VariableDeclaration" ||
-    s.test?.type !== "BinaryExpression" ||
-    s.update?.type !== "UpdateExpression"
-  )
-    throw new Error("a loop of another form passed the check");
-  const [counter] = s.init.declarations;
-  const name = counter!.id.type === "Identifier" ? counter!.id.name : "";
-  const from = constantOf(l, counter!.init!, "a loop starts at a constant", EARLIER).constant;
-  const to = constantOf(l, s.test.right, "a loop ends at a constant", EARLIER).constant;
-  const test = TESTS[s.test.operator]!;
-  const step = s.update.operator === "++" ? 1 : -1;
+  const loop = countingLoop(s);
+  if (!loop) throw new Error("a loop of another form passed the check");
+  const from = constantOf(l, loop.from, "a loop starts at a constant", EARLIER).constant;
+  const to = constantOf(l, loop.to, "a loop ends at a constant", EARLIER).constant;
   const end = l.code.newBlock("end");
   let turns = 0;
-  for (let i = from; holds(test, i, to) && l.code.isReached; i += step) {
+  for (let i = from; holds(loop.test, i, to) && l.code.isReached; i += loop.step) {
     if (++turns > TURNS_MAX) l.fail(s, `a loop has at most ${TURNS_MAX} turns`);
     const next = l.code.newBlock("turn");
     l.within({ exits: { onBreak: end, onContinue: next } }, () => {
-      l.bind(name, { kind: "value", value: { constant: i } });
+      l.bind(loop.name, { kind: "value", value: { constant: i } });
       l.statement(s.body);
     });
     l.code.goto(next);
