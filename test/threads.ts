@@ -15,7 +15,7 @@ async function inThread<Share, Result>(file: string, workerData: Share): Promise
   return result as Result;
 }
 
-/** In a thread that `inThreads` started: does its share. */
+/** In a thread that `inThreads` started: does its share. Stands last in its file, when all that it needs is there. */
 export function ifThread<Share, Result>(work: (share: Share) => Result): void {
   if (!isMainThread) parentPort!.postMessage(work(workerData as Share));
 }

@@ -102,8 +102,6 @@ export async function compareInThreads(
   }));
 }
 
-ifThread(compareAll);
-
 const KINDS = ["", "drop", "deliver", "wire", "stack", "route", "flood out", "flood in"];
 
 function nameOf(entry: Entry, verdict: number): string {
@@ -126,3 +124,5 @@ function describe(
   const hex = Buffer.from(bytes).toString("hex");
   return `${entry}, settings ${words[0]}: TypeScript ${words[1]}, compiled ${words[2]}: ${hex}`;
 }
+
+ifThread(compareAll);
