@@ -223,6 +223,17 @@ export class Daemons {
     this.#homes = Promise.resolve(homes.map((one) => (one === home ? { ...home, link } : one)));
   }
 
+  /** We have made a slave. */
+  async learn(home: Home): Promise<void> {
+    this.#homes = Promise.resolve([...(await this.homes()), home]);
+  }
+
+  /** We have deleted the slave of that name here. */
+  async unlearn(name: string): Promise<void> {
+    const gone = await this.find(name);
+    this.#homes = Promise.resolve((await this.homes()).filter((home) => home !== gone));
+  }
+
   /** Something has been changed, by us or by others. */
   forget(): void {
     this.#homes = undefined;

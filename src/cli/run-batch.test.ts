@@ -80,9 +80,9 @@ test("a batch ends at the first line that fails, which is told by its number", a
 test("with -force a batch goes on, and its exit status tells that something failed", async (t) => {
   const bench = await new BatchBench(t).serve();
   bench.ip("cat >&2");
-  const text = "link del i0\nlink set i0 address 02:00:00:00:00:01\nroute\n";
+  const text = "link set i0 address 02:00:00:00:00:01\nlink del i0\nroute\n";
   const { err, end } = await bench.batch(text, "-force");
-  const refusal = `RTNETLINK answers: Operation not supported\nCommand failed ${bench.file}:2\n`;
+  const refusal = `RTNETLINK answers: Operation not supported\nCommand failed ${bench.file}:1\n`;
   assert.deepEqual([err, end], [`${refusal}route\n`, 1]);
 });
 

@@ -29,6 +29,7 @@ export async function addLink(request: LinkAdd, call: Call): Promise<number> {
   };
   const created = await (name === undefined ? createNameless(create) : create(name));
   tellTouched(created);
+  await call.daemons.learn({ client, link: created.link });
   if (others.length === 0) return 0;
   const status = await setOthers(created.link.name, others, target, call);
   if (status !== 0) await client.deleteLink(target ?? call.netns, created.link.name);
@@ -139,5 +140,6 @@ export async function deleteLink({ name }: LinkDelete, call: Call): Promise<numb
   const home = await call.daemons.find(name);
   if (home === undefined) return passLineOn(call);
   await about(name, home.client.deleteLink(call.netns, name));
+  await call.daemons.unlearn(name);
   return 0;
 }

@@ -86,10 +86,9 @@ export class HostEnds {
   }
 
   /** Neither addresses nor anything sent by itself. In the private namespace there is no IPv6. */
-  #keepStackOff({ name, index }: Link): void {
-    const { netns, nsid, socket } = this.place;
+  #keepStackOff({ name }: Link): void {
+    const { netns, nsid } = this.place;
     if (nsid === undefined) return;
-    setLink(socket, index, { addrGenModeNone: true, noarp: true });
     withNetns(netns, () => {
       const disabled = `ipv6/conf/${name}/disable_ipv6`;
       if (findSysctl(disabled) === "0") setSysctl(disabled, 1);

@@ -1,4 +1,5 @@
 /** One slave's device as the kernel shows it, and what is told to or asked of its namespace. */
+import { type Stats, statSync } from "node:fs";
 import type { Slave as DeviceId } from "../driver/decide/machine.ts";
 import type { Groups } from "../driver/group-table.ts";
 import { linkLocal, sharedLinkLocal } from "../driver/link-local.ts";
@@ -28,7 +29,8 @@ export class Slave {
   /** How often an address of it was not taken for want of room. */
   refused = 0;
   readonly #socket: NetlinkSocket;
-  #path: string | undefined;
+  /** Where its namespace was found last, and which it was. */
+  #found: { readonly path: string; readonly nsid: number; readonly file: Stats } | undefined;
 
   /** `socket`: rtnetlink in the private namespace. */
   constructor(socket: NetlinkSocket, id: DeviceId, hostIfindex: number) {
@@ -39,9 +41,13 @@ export class Slave {
 
   /** A path to its namespace now. */
   get netnsPath(): string | undefined {
-    if (this.nsid === undefined) return undefined;
-    this.#path = findNetnsPath(this.#socket, this.nsid, this.#path);
-    return this.#path;
+    const { nsid } = this;
+    if (nsid === undefined) return undefined;
+    if (this.#found?.nsid === nsid && isStill(this.#found)) return this.#found.path;
+    const path = findNetnsPath(this.#socket, nsid, this.#found?.path);
+    const file = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+    this.#found = path === undefined || file === undefined ? undefined : { path, nsid, file };
+    return path;
   }
 
   /** The group MACs its stack takes: a list, all of them, or none while it is down. */
@@ -107,6 +113,12 @@ export class Slave {
       throw error;
     }
   }
+}
+
+/** A namespace that is alive, as a slave's is, shares its file's number with no other. */
+function isStill({ path, file }: { readonly path: string; readonly file: Stats }): boolean {
+  const now = statSync(path, { throwIfNoEntry: false });
+  return now?.ino === file.ino && now.dev === file.dev;
 }
 
 /** The path leads nowhere, or to a file that a namespace was mounted on. */

@@ -51,6 +51,7 @@ function loadOrExplain(attributes: Attributes, name: string): number {
   const fd = load(attributes);
   if (fd >= 0) return fd;
   const refusal = errno();
+  if (refusal === EAGAIN) throw new SysError(`load program ${name}`, refusal); // signals, time and again
   const log = memory(LOG_MAX);
   attributes.u32(24, 1).u32(28, LOG_MAX).pointer(32, log);
   const second = load(attributes);
