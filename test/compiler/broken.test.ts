@@ -51,8 +51,8 @@ const faults: readonly Fault[] = [
   {
     what: "a length test lets frames pass that are one byte short",
     file: "code",
-    from: `const atLeast = b.constant + (test === "sgt" || test === "sle" ? 1 : 0);`,
-    to: "const atLeast = b.constant;",
+    from: "atLeast: bytes + 1, isMet: false",
+    to: "atLeast: bytes, isMet: false",
   },
   {
     what: "a load's own check of the length is one byte short",
