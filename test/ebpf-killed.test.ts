@@ -1,0 +1,160 @@
+/**
+ * The eBPF engine moves frames without its daemon: killed again and again, answering or just starting, it costs the
+ * conversations of its slaves not one frame. Every kill leaves the next daemon a port per mode to take over.
+ *
+ *     lan: w_l2 10.1.0.1   w_l3 10.2.0.1   w_l3s 10.3.0.1
+ *           |               |               |
+ *     host: m_l2            m_l3            m_l3s      each with slaves in NAME_a (10.N.0.10) and NAME_b (10.N.0.11)
+ */
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BIN, linkCommand, shell, spawnAt } from "../scripts/lab.ts";
+import type { Mode } from "../src/driver/settings.ts";
+import { needsBpf } from "./bpf.ts";
+import { daemonPid, ports } from "./daemon.ts";
+import { inSandbox } from "./in-sandbox.ts";
+import { type Pulse, Pulses } from "./pulse.ts";
+import { SYSTEM_IP } from "./slaves.ts";
+
+/** A hundred by hand: KILLS=100. */
+const KILLS = Number(process.env.KILLS ?? 12);
+const MODES: readonly Mode[] = ["l2", "l3"];
+/** What a daemon's log says when it is half through with taking over, and when it is done: it is killed soon after. */
+const MOMENTS = ["daemon started", "port started", "slave found again"];
+const LATER_MS = 40;
+/** Bits per second of a stream, which leave the machine room. */
+const PACE = "200M";
+const RAMP_UP_MS = 2000;
+
+await inSandbox(import.meta.url, { needs: ["iperf3"] }, () => {
+  before(async () => {
+    linkCommand();
+    await shell("host", "ip netns add lan");
+    for (const [n, mode] of MODES.entries()) await shell("host", linesOf(mode, n + 1));
+  });
+  after(() => shell("host", "ipvlan daemon stop --remove"));
+
+  test(`killed ${KILLS} times under load, not a frame is lost by that`, {
+    skip: needsBpf,
+  }, async (t) => {
+    assert.deepEqual(
+      (await ports()).map(({ engine }) => engine),
+      MODES.map(() => "ebpf"),
+    );
+    const streams = MODES.map((mode, n) => new Stream(mode, n + 1));
+    await sleep(RAMP_UP_MS);
+    const talks = await Promise.all(
+      MODES.flatMap((mode, n) => [
+        talk(`${mode}: slave to slave`, `${mode}_a`, `${mode}_b`, `10.${n + 1}.0.11`),
+        talk(`${mode}: slave to LAN`, `${mode}_a`, "lan", `10.${n + 1}.0.1`),
+        talk(`${mode}: LAN to slave`, "lan", `${mode}_b`, `10.${n + 1}.0.11`),
+      ]),
+    );
+    process.kill(daemonPid(), "SIGKILL");
+    for (let kill = 1; kill < KILLS; kill++) {
+      const daemon = spawnAt("host", [`${BIN}/ipvlan`, "daemon", "run"]);
+      await said(daemon, MOMENTS[kill % MOMENTS.length]!);
+      await sleep(Math.random() * LATER_MS);
+      daemon.kill("SIGKILL");
+      await once(daemon, "exit");
+    }
+    const told = await Promise.all(
+      talks.map(async ({ name, pulses }) => ({ name, ...(await pulses.end()) })),
+    );
+    for (const { name, asked, lost, doubled } of told)
+      t.diagnostic(`${name}: ${asked} asked, ${lost.length} lost, ${doubled} doubled`);
+    assert.deepEqual(told.filter(isHurt), []);
+    for (const stream of streams) {
+      const { bytes, lostSegments } = await stream.end();
+      t.diagnostic(
+        `${stream.mode}: a stream of ${Math.round(bytes / 1e6)} MB, ${lostSegments} segments lost`,
+      );
+      assert.equal(lostSegments, 0);
+    }
+    await said(spawnAt("host", [`${BIN}/ipvlan`, "daemon", "run"]), "daemon started");
+    for (const { slaves, drops } of await ports()) {
+      assert.equal(slaves.length, 2);
+      for (const reason of ["backlog", "send-failed"]) assert.equal(drops[reason] ?? 0, 0, reason);
+    }
+  });
+});
+
+const isHurt = ({ lost, doubled }: Pulse): boolean => lost.length > 0 || doubled > 0;
+
+let lastPort = 7000;
+async function talk(
+  name: string,
+  from: string,
+  to: string,
+  address: string,
+): Promise<{ name: string; pulses: Pulses }> {
+  return { name, pulses: await Pulses.start(from, to, address, ++lastPort) };
+}
+
+async function said(daemon: ChildProcess, what: string): Promise<void> {
+  let log = "";
+  for await (const piece of daemon.stderr!.iterator({ destroyOnReturn: false })) {
+    log += piece;
+    if (log.includes(what)) return;
+  }
+  throw new Error(`the daemon ended: ${log}`);
+}
+
+/** TCP between a port's slaves. */
+class Stream {
+  readonly mode: Mode;
+  readonly #server: ChildProcess;
+  readonly #client: ChildProcess;
+
+  constructor(mode: Mode, n: number) {
+    this.mode = mode;
+    this.#server = spawnAt(`${mode}_b`, ["iperf3", "-s"]);
+    const client = `sleep 1; exec iperf3 -c 10.${n}.0.11 -t 3600 -b ${PACE}`;
+    this.#client = spawnAt(`${mode}_a`, ["sh", "-c", client]);
+  }
+
+  /**
+   * What it carried. A sender that is short of processor time sends again what was only late: its peer tells that it
+   * has it already (DSACK), and such a segment was not lost.
+   */
+  async end(): Promise<{ bytes: number; lostSegments: number }> {
+    const text = await shell(`${this.mode}_a`, "cat /proc/net/snmp /proc/net/netstat");
+    const counters = countersIn(text);
+    this.#client.kill("SIGKILL");
+    this.#server.kill("SIGKILL");
+    const resent = counters.get("RetransSegs")!;
+    const twice = counters.get("TCPDSACKRecv")! + counters.get("TCPDSACKOfoRecv")!;
+    return { bytes: counters.get("OutOctets")!, lostSegments: Math.max(0, resent - twice) };
+  }
+}
+
+/** Of /proc/net/snmp and netstat: a line of names, and one of numbers. */
+function countersIn(text: string): Map<string, number> {
+  const lines = text.split("\n").map((line) => line.trim().split(/\s+/));
+  const found = new Map<string, number>();
+  for (const [i, names] of lines.entries())
+    for (const [column, name] of names.entries())
+      if (lines[i + 1]?.[0] === names[0]) found.set(name, Number(lines[i + 1]![column]));
+  return found;
+}
+
+const linesOf = (mode: Mode, n: number): string => `
+  ip() { ${SYSTEM_IP} "$@"; }
+  ip link add m_${mode} address 02:00:00:00:0${n}:02 type veth peer name w_${mode} address 02:00:00:00:0${n}:01 netns lan
+  ip addr add 10.${n}.0.2/24 dev m_${mode}
+  ip link set m_${mode} up
+  ip -n lan addr add 10.${n}.0.1/24 dev w_${mode}
+  ip -n lan link set w_${mode} up
+  i=10
+  for end in ${mode}_a ${mode}_b; do
+    ip netns add $end
+    ${BIN}/ip link add link m_${mode} name $end netns $end type ipvlan mode ${mode}
+    ip -n $end link set lo up
+    ip -n $end link set $end up
+    ip -n $end addr add 10.${n}.0.$i/24 dev $end
+    ${mode === "l2" ? "" : `ip -n lan route add 10.${n}.0.$i via 10.${n}.0.2`}
+    i=$((i+1))
+  done`;
