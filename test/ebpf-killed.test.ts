@@ -7,8 +7,9 @@
  *     host: m_l2            m_l3            m_l3s      each with slaves in NAME_a (10.N.0.10) and NAME_b (10.N.0.11)
  */
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BIN, linkCommand, shell, spawnAt } from "../scripts/lab.ts";
@@ -16,7 +17,6 @@ import type { Mode } from "../src/driver/settings.ts";
 import { needsBpf } from "./bpf.ts";
 import { daemonPid, ports } from "./daemon.ts";
 import { inSandbox } from "./in-sandbox.ts";
-import { type Pulse, Pulses } from "./pulse.ts";
 import { SYSTEM_IP } from "./slaves.ts";
 
 /** A hundred by hand: KILLS=100. */
@@ -28,8 +28,12 @@ const LATER_MS = 40;
 /** Bits per second of a stream, which leave the machine room. */
 const PACE = "200M";
 const RAMP_UP_MS = 2000;
+/** A thousand a second. */
+const INTERVAL_S = "0.001";
+/** Of a talk that ends before its last answer. */
+const UNDER_WAY = 1;
 
-await inSandbox(import.meta.url, { needs: ["iperf3"] }, () => {
+await inSandbox(import.meta.url, { needs: ["iperf3", "ping"] }, () => {
   before(async () => {
     linkCommand();
     await shell("host", "ip netns add lan");
@@ -46,13 +50,11 @@ await inSandbox(import.meta.url, { needs: ["iperf3"] }, () => {
     );
     const streams = MODES.map((mode, n) => new Stream(mode, n + 1));
     await sleep(RAMP_UP_MS);
-    const talks = await Promise.all(
-      MODES.flatMap((mode, n) => [
-        talk(`${mode}: slave to slave`, `${mode}_a`, `${mode}_b`, `10.${n + 1}.0.11`),
-        talk(`${mode}: slave to LAN`, `${mode}_a`, "lan", `10.${n + 1}.0.1`),
-        talk(`${mode}: LAN to slave`, "lan", `${mode}_b`, `10.${n + 1}.0.11`),
-      ]),
-    );
+    const talks = MODES.flatMap((mode, n) => [
+      new Talk(`${mode}: slave to slave`, `${mode}_a`, `10.${n + 1}.0.11`),
+      new Talk(`${mode}: slave to LAN`, `${mode}_a`, `10.${n + 1}.0.1`),
+      new Talk(`${mode}: LAN to slave`, "lan", `10.${n + 1}.0.11`),
+    ]);
     process.kill(daemonPid(), "SIGKILL");
     for (let kill = 1; kill < KILLS; kill++) {
       const daemon = spawnAt("host", [`${BIN}/ipvlan`, "daemon", "run"]);
@@ -61,12 +63,11 @@ await inSandbox(import.meta.url, { needs: ["iperf3"] }, () => {
       daemon.kill("SIGKILL");
       await once(daemon, "exit");
     }
-    const told = await Promise.all(
-      talks.map(async ({ name, pulses }) => ({ name, ...(await pulses.end()) })),
-    );
-    for (const { name, asked, lost, doubled } of told)
-      t.diagnostic(`${name}: ${asked} asked, ${lost.length} lost, ${doubled} doubled`);
-    assert.deepEqual(told.filter(isHurt), []);
+    for (const talk of talks) {
+      const { asked, lost, doubled } = await talk.end();
+      t.diagnostic(`${talk.name}: ${asked} asked, ${lost} lost, ${doubled} doubled`);
+      assert.ok(lost <= UNDER_WAY && doubled === 0, talk.name);
+    }
     for (const stream of streams) {
       const { bytes, lostSegments } = await stream.end();
       t.diagnostic(
@@ -82,16 +83,27 @@ await inSandbox(import.meta.url, { needs: ["iperf3"] }, () => {
   });
 });
 
-const isHurt = ({ lost, doubled }: Pulse): boolean => lost.length > 0 || doubled > 0;
+/** Echo requests at an even pace, which the other end's kernel answers: no process that is late is taken for a loss. */
+class Talk {
+  readonly name: string;
+  readonly #ping: ChildProcessWithoutNullStreams;
+  readonly #told: Promise<string>;
 
-let lastPort = 7000;
-async function talk(
-  name: string,
-  from: string,
-  to: string,
-  address: string,
-): Promise<{ name: string; pulses: Pulses }> {
-  return { name, pulses: await Pulses.start(from, to, address, ++lastPort) };
+  constructor(name: string, from: string, address: string) {
+    this.name = name;
+    this.#ping = spawnAt(from, ["ping", "-q", "-i", INTERVAL_S, address]);
+    this.#told = text(this.#ping.stdout);
+  }
+
+  async end(): Promise<{ asked: number; lost: number; doubled: number }> {
+    this.#ping.kill("SIGINT");
+    const told = await this.#told;
+    const number = (pattern: RegExp) => Number(pattern.exec(told)?.[1] ?? 0);
+    const asked = number(/(\d+) packets transmitted/);
+    assert.ok(asked > 0, told);
+    const lost = asked - number(/(\d+) received/);
+    return { asked, lost, doubled: number(/\+(\d+) duplicates/) };
+  }
 }
 
 async function said(daemon: ChildProcess, what: string): Promise<void> {

@@ -79,7 +79,7 @@ export class EbpfEngine implements Engine {
     this.#parts = parts;
     this.#pins = new Pins(stateDir, id);
     this.#hooks = new Hooks({ socket, masterNetns, masterIfindex, pins: this.#pins });
-    const isFirst = !this.#hooks.has("receive", masterIfindex);
+    const isFirst = !this.#hooks.has("receive", masterIfindex, "ingress");
     if (isFirst) undo.push(() => removePins(stateDir, id));
     this.#tables = new Tables(masterIfindex, side.up.ifindex);
     undo.push(() => this.#tables.close());
@@ -91,7 +91,10 @@ export class EbpfEngine implements Engine {
     this.#locals = new LocalAddresses(socket, this.#tables);
     this.#reports = new RingBuffer(descriptors[REPORTS]!, REPORTS_BYTES);
     undo.push(() => this.#reports.close());
-    if (isFirst) this.#hooks.attach("receive", this.#programs.receive, masterIfindex, "ingress");
+    if (isFirst) {
+      this.#hooks.tryFilters(side.up.ifindex, this.#programs.input);
+      this.#hooks.attach("receive", this.#programs.receive, masterIfindex, "ingress");
+    }
     takeAllGroups(socket, masterIfindex, stateDir, id);
     undo.push(() => giveBackGroups(socket, masterIfindex, stateDir, id));
     this.#watch = watch(this.#reports.fd, () => this.#readReports());

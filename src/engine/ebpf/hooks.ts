@@ -8,7 +8,7 @@ import { attachTcx, linkInfo, updateLink } from "../../linux/bpf/links.ts";
 import { NetlinkError, type NetlinkSocket } from "../../linux/netlink/socket.ts";
 import * as tc from "../../linux/netlink/tc.ts";
 import { withNetns } from "../../linux/netns.ts";
-import { close, SysError } from "../../linux/sys.ts";
+import { close, ENOENT, SysError } from "../../linux/sys.ts";
 import type { Pins } from "./pins.ts";
 import type { ProgramName } from "./programs.ts";
 
@@ -30,9 +30,18 @@ export class Hooks {
     this.#parts = parts;
   }
 
-  /** Whether a former run's link hangs there. */
-  has(name: ProgramName, ifindex: number): boolean {
-    return this.#withLink(name, ifindex, () => true) ?? false;
+  /** Whether a former run's program hangs there. */
+  has(name: ProgramName, ifindex: number, hook: tc.Hook): boolean {
+    if (this.#withLink(name, ifindex, () => true)) return true;
+    return tc.findClsBpf(this.#parts.socket, ifindex, hook) !== undefined;
+  }
+
+  /** Throws NetlinkError where host ends could get no program later: finds out at a device that is ours. */
+  tryFilters(ifindex: number, program: number): void {
+    const { socket } = this.#parts;
+    if (isLeftOut("tc")) throw new NetlinkError("attach a program to a device", ENOENT);
+    tc.attachClsBpf(socket, ifindex, "egress", program, "trial");
+    tc.detachClsBpf(socket, ifindex, "egress");
   }
 
   /** In the place of what hangs there under that name; no frame passes between the two. */
@@ -52,6 +61,7 @@ export class Hooks {
     } finally {
       close(link);
     }
+    tolerate(() => tc.detachClsBpf(this.#parts.socket, ifindex, hook)); // of a run that did without tcx
   }
 
   detach(name: ProgramName, ifindex: number, hook: tc.Hook): void {
@@ -90,7 +100,7 @@ export class Hooks {
 
   /** Undefined: this kernel has no tcx. */
   #makeLink(program: number, ifindex: number, hook: tc.Hook): number | undefined {
-    if (isLeftOut) return undefined;
+    if (isLeftOut("tcx")) return undefined;
     try {
       return withNetns(this.#parts.masterNetns, () => attachTcx(program, ifindex, hook));
     } catch (error) {
@@ -100,8 +110,9 @@ export class Hooks {
   }
 }
 
-/** Tests run as on an older kernel: IPVLAN_WITHOUT="tcx" in the daemon's environment. */
-const isLeftOut: boolean = (process.env.IPVLAN_WITHOUT ?? "").split(" ").includes("tcx");
+/** Tests run as on a kernel that lacks something: IPVLAN_WITHOUT="tcx" in the daemon's environment. */
+const isLeftOut = (what: "tc" | "tcx"): boolean =>
+  (process.env.IPVLAN_WITHOUT ?? "").split(" ").includes(what);
 
 function unlessThere(action: () => void): void {
   try {

@@ -11,7 +11,7 @@ import { addVeth, deleteLink, getLink, setLink } from "../../linux/netlink/link.
 import { removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
 import { isSupported, removeTable } from "../../linux/netlink/nftables.ts";
 import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
-import { addClsact, deleteClsact, redirectToIngress } from "../../linux/netlink/tc.ts";
+import { deleteClsact, ensureClsact, redirectToIngress } from "../../linux/netlink/tc.ts";
 import { withNetns } from "../../linux/netns.ts";
 import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
 import type { EngineName } from "../engine.ts";
@@ -171,7 +171,7 @@ export class MasterSide {
     }
     if (isLeftOut("tc")) return;
     try {
-      addClsact(socket, this.#up.ifindex);
+      ensureClsact(socket, this.#up.ifindex); // the programs of another engine may hang there
       redirectToIngress(socket, this.#up.ifindex, ifindex);
       this.#redirects = true;
     } catch (error) {

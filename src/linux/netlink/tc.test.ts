@@ -122,6 +122,38 @@ test(
   }),
 );
 
+test(
+  "a clsact that came with a program goes with the last filter; another's stays, empty or not",
+  { skip: skip || needsBpf },
+  inScratch((scratch) => {
+    const { socket, index } = twoPairs(scratch);
+    const [a1, b1] = [index("a1"), index("b1")];
+    const program = loadProgram(returning(-1), {});
+    scratch.later(() => close(program));
+    const attach = () => attachClsBpf(socket, a1, "ingress", program, "ipvlan");
+
+    attach();
+    attachClsBpf(socket, a1, "egress", program, "ipvlan");
+    attach();
+    detachClsBpf(socket, a1, "ingress");
+    assert.throws(() => addClsact(socket, a1), { code: "EEXIST" });
+    detachClsBpf(socket, a1, "egress");
+
+    addClsact(socket, a1);
+    attach();
+    detachClsBpf(socket, a1, "ingress");
+    deleteClsact(socket, a1);
+
+    attach();
+    redirectToIngress(socket, a1, b1);
+    detachClsBpf(socket, a1, "ingress");
+    deleteClsact(socket, a1);
+
+    assert.throws(() => attachClsBpf(socket, a1, "ingress", socket.fd, "ipvlan"));
+    addClsact(socket, a1);
+  }),
+);
+
 function missing(tool: string): string | false {
   try {
     execFileSync(tool, ["-V"]);

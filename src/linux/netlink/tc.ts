@@ -26,6 +26,11 @@ const TC_H_CLSACT = 0xfffffff1;
 const TC_H_CLSACT_INGRESS = 0xfffffff2;
 const TC_H_CLSACT_EGRESS = 0xfffffff3;
 const CLSACT_HANDLE = 0xffff0000;
+const HOOKS: readonly Hook[] = ["ingress", "egress"];
+const PARENTS: Readonly<Record<Hook, number>> = {
+  ingress: TC_H_CLSACT_INGRESS,
+  egress: TC_H_CLSACT_EGRESS,
+};
 const TCA_KIND = 1;
 const TCA_OPTIONS = 2;
 const TCA_INGRESS_BLOCK = 13;
@@ -88,9 +93,13 @@ export function redirectToIngress(socket: NetlinkSocket, ifindex: number, target
   socket.request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, w.finish(), doing);
 }
 
+/** Ends the name of a program whose clsact we added: it goes with its last filter. A clsact of others' stays. */
+const WITH_CLSACT = "+clsact";
+
 /**
  * Has a program decide what becomes of a device's frames; one that this function attached there before is replaced,
- * and no frame passes between the two. Filters of others stay, and those of lower priority are asked first.
+ * and no frame passes between the two. Filters of others stay, and those of lower priority are asked first. Leaves
+ * nothing if it fails.
  */
 export function attachClsBpf(
   socket: NetlinkSocket,
@@ -99,13 +108,29 @@ export function attachClsBpf(
   programFd: number,
   name: string,
 ): void {
+  const isNew = ensureClsact(socket, ifindex);
+  const isOurs =
+    isNew || HOOKS.some((one) => findFilter(socket, ifindex, one)?.name.endsWith(WITH_CLSACT));
+  const doing = `attach a program to the ${hook} of device ${ifindex}`;
+  const fullName = isOurs ? name + WITH_CLSACT : name;
+  try {
+    const what = { programFd, name: fullName, flags: NLM_F_CREATE, doing };
+    setProgram(socket, clsBpf(ifindex, hook), what);
+  } catch (error) {
+    if (isNew) deleteClsact(socket, ifindex);
+    throw error;
+  }
+}
+
+/** Whether it was not there. */
+export function ensureClsact(socket: NetlinkSocket, ifindex: number): boolean {
   try {
     addClsact(socket, ifindex);
+    return true;
   } catch (error) {
-    if (!(error instanceof NetlinkError && error.code === "EEXIST")) throw error;
+    if (error instanceof NetlinkError && error.code === "EEXIST") return false;
+    throw error;
   }
-  const doing = `attach a program to the ${hook} of device ${ifindex}`;
-  setProgram(socket, clsBpf(ifindex, hook), { programFd, name, flags: NLM_F_CREATE, doing });
 }
 
 /**
@@ -154,21 +179,43 @@ function setProgram(
   socket.request(RTM_NEWTFILTER, what.flags, w.finish(), what.doing);
 }
 
-/** Takes away what `attachClsBpf` attached. ENOENT, EINVAL: there is nothing of it. */
+/** Takes away what `attachClsBpf` attached, the clsact too if that added it. ENOENT, EINVAL: there is nothing of it. */
 export function detachClsBpf(socket: NetlinkSocket, ifindex: number, hook: Hook): void {
+  const isOurs = findFilter(socket, ifindex, hook)?.name.endsWith(WITH_CLSACT);
   const w = new AttrWriter(clsBpf(ifindex, hook)).string(TCA_KIND, "bpf");
   const doing = `detach a program from the ${hook} of device ${ifindex}`;
   socket.request(RTM_DELTFILTER, 0, w.finish(), doing);
+  if (isOurs && HOOKS.every((one) => isWithoutFilters(socket, ifindex, one)))
+    deleteClsact(socket, ifindex);
+}
+
+function isWithoutFilters(socket: NetlinkSocket, ifindex: number, hook: Hook): boolean {
+  const all = tcmsg({ ifindex, parent: PARENTS[hook] });
+  const doing = `list the filters at the ${hook} of device ${ifindex}`;
+  return socket.dump(RTM_GETTFILTER, all, doing).length === 0;
 }
 
 /** The id of the program that `attachClsBpf` attached there; undefined: none. */
-export function findClsBpf(socket: NetlinkSocket, ifindex: number, hook: Hook): number | undefined {
+export const findClsBpf = (
+  socket: NetlinkSocket,
+  ifindex: number,
+  hook: Hook,
+): number | undefined => findFilter(socket, ifindex, hook)?.programId;
+
+function findFilter(
+  socket: NetlinkSocket,
+  ifindex: number,
+  hook: Hook,
+): { programId: number | undefined; name: string } | undefined {
   const w = new AttrWriter(clsBpf(ifindex, hook)).string(TCA_KIND, "bpf");
   const doing = `ask for the program at the ${hook} of device ${ifindex}`;
   try {
     const [filter] = socket.request(RTM_GETTFILTER, 0, w.finish(), doing);
     const options = attrs(filter!.payload, TCMSG).get(TCA_OPTIONS)?.nested();
-    return options?.get(TCA_BPF_ID)?.u32();
+    return {
+      programId: options?.get(TCA_BPF_ID)?.u32(),
+      name: options?.get(TCA_BPF_NAME)?.string() ?? "",
+    };
   } catch (error) {
     if (error instanceof NetlinkError && ["ENOENT", "EINVAL"].includes(error.code))
       return undefined;
@@ -180,7 +227,7 @@ const clsBpf = (ifindex: number, hook: Hook): Uint8Array =>
   tcmsg({
     ifindex,
     handle: BPF_HANDLE,
-    parent: hook === "ingress" ? TC_H_CLSACT_INGRESS : TC_H_CLSACT_EGRESS,
+    parent: PARENTS[hook],
     info: BPF_PRIORITY * 0x10000 + ETH_P_ALL_BE,
   });
 
