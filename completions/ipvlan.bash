@@ -112,8 +112,8 @@ _ipvlan_port() {
       set:set) _ipvlan_say dev $(_ipvlan_masters) ;;
       set:dev) _ipvlan_masters ;;
       set:compat) _ipvlan_say howto kernel ;;
-      set:howto | set:kernel) ;;
-      set:*) _ipvlan_say compat ;;
+      set:engine) _ipvlan_say auto ebpf userspace ;;
+      set:*) _ipvlan_say compat engine ;;
     esac ;;
   esac
 }
@@ -125,6 +125,8 @@ _ipvlan_status() {
 _ipvlan_daemon() {
   case $*: in
     :) _ipvlan_say help run stop ;;
+    run:) _ipvlan_say --engine ;;
+    "run --engine:") _ipvlan_say auto ebpf userspace ;;
     stop:) _ipvlan_say --remove ;;
   esac
 }

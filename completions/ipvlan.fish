@@ -108,9 +108,10 @@ function __ipvlan_port
             __ipvlan_masters
         case set:compat
             __ipvlan_say howto kernel
-        case set:howto set:kernel
+        case set:engine
+            __ipvlan_say auto ebpf userspace
         case 'set:*'
-            __ipvlan_say compat
+            __ipvlan_say compat engine
     end
 end
 
@@ -122,6 +123,10 @@ function __ipvlan_daemon
     switch "$argv"
         case ''
             __ipvlan_say help run stop
+        case run
+            __ipvlan_say --engine
+        case 'run --engine'
+            __ipvlan_say auto ebpf userspace
         case stop
             __ipvlan_say --remove
     end

@@ -53,13 +53,17 @@ const TABLE: readonly (readonly [line: string, candidates: string])[] = [
   ["port show ", "-j"],
   ["port set ", "dev eth0"],
   ["port set dev ", "eth0"],
-  ["port set eth0 ", "compat"],
+  ["port set eth0 ", "compat engine"],
   ["port set eth0 compat ", "howto kernel"],
-  ["port set eth0 compat howto ", ""],
+  ["port set eth0 compat howto e", "engine"],
+  ["port set eth0 engine ", "auto ebpf userspace"],
+  ["port set dev eth0 engine ebpf c", "compat"],
   ["status ", "-j help"],
   ["daemon ", "help run stop"],
   ["daemon stop ", "--remove"],
-  ["daemon run ", ""],
+  ["daemon run ", "--engine"],
+  ["daemon run --engine ", "auto ebpf userspace"],
+  ["daemon run --engine auto ", ""],
 ];
 
 /** Where the system's `ip` may know more; its completion says `of-ip` here. */
@@ -83,7 +87,7 @@ program(
   "ipvlan",
   `case "$*" in
      "-brief link show type ipvlan") echo 'i0@eth0 UP 02:00:00:00:00:02 <UP>' ;;
-     "port show") echo 'eth0: mode l2 bridge compat howto slaves i0' ;;
+     "port show") echo 'eth0: mode l2 bridge compat howto engine ebpf slaves i0' ;;
    esac`,
 );
 

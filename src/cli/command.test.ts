@@ -237,10 +237,27 @@ test("our own verbs", () => {
     master: "eth0",
     compat: "kernel",
   });
+  assert.deepEqual(requestOf("port set dev eth0 engine userspace compat howto"), {
+    verb: "port set",
+    master: "eth0",
+    compat: "howto",
+    engine: "userspace",
+  });
   assert.deepEqual(requestOf("daemon run"), { verb: "daemon run" });
+  assert.deepEqual(requestOf("-n ns0 daemon run --engine ebpf"), {
+    verb: "daemon run",
+    engine: "ebpf",
+  });
   assert.deepEqual(requestOf("daemon stop --remove"), { verb: "daemon stop", remove: true });
   assert.equal(refusalOf("port set eth0 compat").status, 255);
   assert.match(refusalOf("port set eth0 compat linux").message, /howto or kernel/);
+  assert.equal(refusalOf("port set eth0 engine").status, 255);
+  assert.match(refusalOf("port set eth0 engine bpf").message, /auto, ebpf or userspace/);
+  assert.match(refusalOf("port set eth0 speed 9").message, /compat or engine/);
+  assert.equal(refusalOf("daemon run --engine").status, 255);
+  assert.match(refusalOf("daemon run --engine fast").message, /auto, ebpf or userspace/);
+  assert.match(refusalOf("daemon run now").message, /--engine/);
+  assert.match(refusalOf("daemon run --engine ebpf now").message, /nothing/);
   assert.match(refusalOf("daemon start").message, /run or stop/);
   assert.match(refusalOf("status all").message, /-j/);
 });
@@ -261,7 +278,7 @@ test("help and version are ours, unless we are called ip", () => {
 test("any words: a request, a pass-through or a UsageError, never another error", () => {
   const known =
     "link l add set del show type ipvlan mode l2 l3 bridge private name dev mtu netns up -n -d -j " +
-    "address port status daemon compat run stop help -- - eth0 i0 1500 02:00:00:00:00:01 " +
+    "address port status daemon compat engine ebpf --engine run stop help -- - eth0 i0 1500 02:00:00:00:00:01 " +
     "addr replace local peer monitor -batch -4 10.0.0.1/24 fd00::1";
   const word = fc.oneof(fc.constantFrom(...known.split(" ")), fc.string());
   const property = fc.property(fc.array(word, { maxLength: 14 }), (line) => {
