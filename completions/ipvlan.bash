@@ -150,7 +150,7 @@ _ipvlan_namespaces() {
 }
 
 _ipvlan_devices() {
-  ip "${netns[@]}" -brief link show 2>/dev/null | sed 's/[@ ].*//; /^ipvlup/d'
+  ip "${netns[@]}" -brief link show 2>/dev/null | sed 's/[@ ].*//; /^ipvlup/d; /^s[0-9]*[.][0-9]/d'
 }
 
 _ipvlan_slaves() {

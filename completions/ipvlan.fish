@@ -152,7 +152,7 @@ function __ipvlan_namespaces
 end
 
 function __ipvlan_devices
-    ip $__ipvlan_netns -brief link show 2>/dev/null | string replace -r '[@ ].*' '' | string match -v 'ipvlup*'
+    ip $__ipvlan_netns -brief link show 2>/dev/null | string replace -r '[@ ].*' '' | string match -v -r '^(ipvlup|s\d+\.\d)'
 end
 
 function __ipvlan_slaves

@@ -44,7 +44,11 @@ export function sandboxRefusal(): string | undefined {
 }
 
 /** Runs a program of ours, given by its URL, in a new sandbox; its exit code. Signals that end us end it. */
-export async function enterSandbox(program: string, args: readonly string[]): Promise<number> {
+export async function enterSandbox(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<number> {
   const namespaces = namespaceOptions();
   if (typeof namespaces === "string") throw new Error(`no sandbox: ${namespaces}`);
   const node = [process.execPath, ...process.execArgv, fileURLToPath(program), ...args];
@@ -52,7 +56,7 @@ export async function enterSandbox(program: string, args: readonly string[]): Pr
   const proc = openSync("/proc", "r");
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaces, ...shell], {
     stdio: ["inherit", "inherit", "inherit", proc],
-    env: { ...process.env, [OUTSIDE]: networkNamespace() },
+    env: { ...process.env, ...env, [OUTSIDE]: networkNamespace() },
   });
   closeSync(proc);
   // Ctrl-C reaches the program inside by itself; we wait until it has cleaned up.

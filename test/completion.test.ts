@@ -80,7 +80,7 @@ program(
   `case "$*" in
      "netns list") printf 'blue (id: 0)\\nred\\n' ;;
      "-n blue -brief link show") echo 'i0@if7 UP 02:00:00:00:00:02 <UP>' ;;
-     "-brief link show") printf 'lo UNKNOWN 00\\neth0@if5 UP 02\\nipvlup2@if3 UP 02\\n' ;;
+     "-brief link show") printf 'lo UNKNOWN 00\\neth0@if5 UP 02\\nipvlup2@if3 UP 02\\ns2.1@if6 UP 02\\n' ;;
    esac`,
 );
 program(

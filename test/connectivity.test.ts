@@ -7,8 +7,9 @@ import { ping } from "../scripts/ping.ts";
 import type { Flag, Mode } from "../src/driver/settings.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { addSlaves, buildLab, deleteSlaves, forget, setPort, showPorts } from "./slaves.ts";
+import { ANSWER_MS, keepPinging } from "./talks.ts";
 
-await inSandbox(import.meta.url, {}, () => {
+await inSandbox(import.meta.url, { engines: "both" }, () => {
   before(buildLab);
   after(() => shell("host", "ipvlan daemon stop --remove"));
 
@@ -96,17 +97,7 @@ await inSandbox(import.meta.url, {}, () => {
   });
 });
 
-const ANSWER_MS = 4000;
 const SILENCE_MS = 1000;
 
 const tell = ({ from, to, family, promised }: Outcome): string =>
   `${from} -> ${to} ${family}: ${promised ? "no answer" : "an answer nobody promised"}`;
-
-/** Pings one after the other until told to stop. */
-async function keepPinging(talk: { netns: string; to: string }, isOver: AbortSignal) {
-  const count = { answered: 0, unanswered: 0 };
-  while (!isOver.aborted)
-    if ((await ping(talk, ANSWER_MS)) === undefined) count.unanswered++;
-    else count.answered++;
-  return count;
-}

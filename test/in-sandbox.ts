@@ -5,27 +5,63 @@
  *     await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
  *       test("...", async () => { ... });
  *     });
+ *
+ * Tests that must hold whichever engine moves the frames run in a sandbox for each, one after the other:
+ *
+ *     await inSandbox(import.meta.url, { engines: "both" }, (engine) => { ... });
+ *
+ * With IPVLAN_ENGINE set all run on that engine only.
  */
 import { spawnSync } from "node:child_process";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { enterSandbox, insideSandbox, sandboxRefusal } from "../scripts/sandbox.ts";
+import type { EngineName } from "../src/engine/engine.ts";
+import { needsBpf } from "./bpf.ts";
 
 export interface Requirements {
   /** Programs that the tests call. */
   readonly needs?: readonly string[];
+  /** On which engines the tests run; unless said, on the one that ports get by themselves. */
+  readonly engines?: "both" | EngineName;
 }
+
+/** Read by the daemons that the tests' commands start. */
+const ENGINE = "IPVLAN_ENGINE";
 
 /** `file`: the test file's `import.meta.url`. */
 export async function inSandbox(
   file: string,
-  { needs = [] }: Requirements,
-  define: () => void | Promise<void>,
+  { needs = [], engines }: Requirements,
+  define: (engine: EngineName) => void | Promise<void>,
 ): Promise<void> {
-  if (insideSandbox()) return define();
+  const chosen = process.env[ENGINE] as EngineName;
+  if (insideSandbox()) return defineFor(chosen, engines === undefined, define);
   const refusal = sandboxRefusal() ?? missingPrograms(needs);
-  if (refusal !== undefined) test("on real devices", { skip: refusal }, () => {});
+  if (refusal !== undefined) {
+    test("on real devices", { skip: refusal }, () => {});
+    return;
+  }
   // The runner reads reports from our output; whoever is inside writes there, too.
-  else process.exitCode = await enterSandbox(file, []);
+  for (const engine of enginesOf(engines, chosen))
+    process.exitCode = (await enterSandbox(file, [], { [ENGINE]: engine })) || process.exitCode;
+}
+
+function enginesOf(
+  engines: Requirements["engines"],
+  chosen: EngineName | undefined,
+): readonly (EngineName | undefined)[] {
+  if (engines === undefined || chosen !== undefined) return [chosen];
+  return engines === "both" ? ["ebpf", "userspace"] : [engines];
+}
+
+function defineFor(
+  engine: EngineName,
+  isAnyOne: boolean,
+  define: (engine: EngineName) => void | Promise<void>,
+): void | Promise<void> {
+  if (isAnyOne) return define(engine);
+  const skip = engine === "ebpf" && needsBpf;
+  describe(`engine ${engine}`, { skip }, () => define(engine));
 }
 
 function missingPrograms(programs: readonly string[]): string | undefined {

@@ -141,6 +141,11 @@ test("events: what has gone, times and labels stay, other namespaces are left al
   ] as const)
     assert.equal(rewriteText(said, told), expected, said);
   assert.deepEqual(findPair("Deleted 4: i0@if9: <UP>\n"), { ifindex: 4, name: "i0", isGone: true });
+  for (const line of ["4: i0@s3.1: <UP>\n", "[LINK]4: i0@NONE: <UP>\n"])
+    assert.deepEqual(findPair(line), { ifindex: 4, name: "i0", isGone: false }, line);
+  const hostEnd = { ifindex: 9, name: "s3.1", isGone: false };
+  for (const line of ["9: s3.1@i0: <UP>\n", "9: s3.1@if4: <UP>\n"])
+    assert.deepEqual(findPair(line), hostEnd, line);
   assert.equal(findPair("4: eth0@w0: <UP>\n"), undefined);
 });
 

@@ -7,6 +7,7 @@
  * not all that people write into devices is UTF-8.
  */
 import type { LinkInfo } from "../daemon/control.ts";
+import { hostName } from "../daemon/identity.ts";
 import type { Keep } from "./show.ts";
 
 /** What is true about the namespace that is shown. */
@@ -19,11 +20,13 @@ export interface Facts {
 
 /**
  * Beside a master there is the device by which its slaves' frames come up into its namespace (master-side.ts names
- * it). Linux's driver needs none, so nobody is shown it who has not named it.
+ * it), and with the eBPF engine the slaves' host ends. Linux's driver needs none, so nobody is shown one who has not
+ * named it.
  */
 export function factsOf(links: readonly LinkInfo[], words: readonly string[]): Facts {
-  const masters = links.filter((link) => link.masterHere).map((link) => link.masterIfindex);
-  const names = masters.map((ifindex) => `ipvlup${ifindex}`);
+  const names = links
+    .filter((link) => link.masterHere)
+    .flatMap(({ masterIfindex: port, deviceId: id }) => [`ipvlup${port}`, hostName({ port, id })]);
   const hidden = new Set(names.filter((name) => !words.includes(name)));
   const slaves = links.filter((link) => link.here);
   return { slaves: slaves.map(inBytes), hidden, keep: "all" };
@@ -91,14 +94,17 @@ const ADDRESS_HEAD = new RegExp(`^(${BEFORE})(\\d+): (${COLOUR})([^@:\\s]+) +ine
 /** `ip monitor all-nsid`: of a namespace that is not ours to tell of. */
 const ELSEWHERE = /^(?:\[[^\]]*\] ?)*\[nsid \d/;
 
-/** A device whose other end is in another namespace, as a slave is to the system. */
+/** A device as a slave is to the system: its other end is in another namespace, or a host end; or it is a host end. */
 export interface Pair {
   readonly ifindex: number;
   readonly name: string;
   readonly isGone: boolean;
 }
 
-const PAIR = new RegExp(`^(${BEFORE})(\\d+): ${COLOUR}([^@:\\s]+)@(?:if\\d+|NONE): `, "u");
+/** See `hostName`. */
+const HOST_END = "s\\d+\\.\\d+";
+const IS_PAIR = `(?=${HOST_END}@|[^@\\s]+@(?:if\\d+|NONE|${HOST_END}): )`;
+const PAIR = new RegExp(`^(${BEFORE})(\\d+): ${COLOUR}${IS_PAIR}([^@:\\s]+)@[^:\\s]+: `, "u");
 
 /** The pair whose first line this is. */
 export function findPair(line: string): Pair | undefined {
