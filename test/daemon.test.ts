@@ -15,7 +15,7 @@ import { SYSTEM_IP, showPorts } from "./slaves.ts";
 
 const HERE = netnsOf("host");
 
-await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
+await inSandbox(import.meta.url, { needs: ["nft"], engines: "both" }, () => {
   before(async () => {
     await buildLan(); // for the names of our command
     await shell("host", `${SYSTEM_IP} link del eth0; ${SYSTEM_IP} netns del lan`);
@@ -155,6 +155,7 @@ const ANSWERED: readonly (readonly [string, string, Json?])[] = [
   ["POST", "/v1/links", { netns: HERE, master: "eth0", name: "i1" }],
   ["PATCH", "/v1/links", { netns: HERE, name: "i1", mode: "l3s", flag: "private" }],
   ["PATCH", "/v1/ports", { netns: HERE, master: "eth0", compat: "kernel" }],
+  ["PATCH", "/v1/ports", { netns: HERE, master: "eth0", engine: "userspace" }],
   ["GET", `/v1/ports?netns=${HERE}`],
   ["DELETE", "/v1/links", { netns: HERE, name: "i1" }],
   ["DELETE", "/v1/links", { netns: HERE, name: "i1" }],

@@ -1,4 +1,7 @@
-/** On a kernel without nf_tables' netdev hooks and without tc, slaves work all the same. */
+/**
+ * Slaves work all the same on a kernel without tcx (below 6.6), and with the userspace engine on one without nf_tables'
+ * netdev hooks and without tc.
+ */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isAsPromised, pingAll, readColumns } from "../scripts/connectivity.ts";
@@ -6,9 +9,9 @@ import { addLanRoutes, shell } from "../scripts/lab.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { addSlaves, buildLab, forget, setPort, showPorts } from "./slaves.ts";
 
-await inSandbox(import.meta.url, {}, () => {
+await inSandbox(import.meta.url, { engines: "both" }, (engine) => {
   before(async () => {
-    process.env.IPVLAN_WITHOUT = "nftables tc"; // for the daemon that the first command starts
+    process.env.IPVLAN_WITHOUT = WITHOUT[engine]; // for the daemon that the first command starts
     await buildLab();
     await addSlaves("l2", "bridge");
     await addLanRoutes();
@@ -26,9 +29,12 @@ await inSandbox(import.meta.url, {}, () => {
       await setPort(column.mode, column.flag);
       await forget();
       const [port] = await showPorts();
-      assert.equal(port!.consumption, column.mode === "l3s" ? "l3s" : "routes");
-      assert.equal(port!.wayUp, "raw sockets");
+      const consumption = engine === "ebpf" ? "tc" : "routes";
+      assert.equal(port!.consumption, column.mode === "l3s" ? "l3s" : consumption);
+      assert.equal(port!.wayUp, engine === "ebpf" ? "tc" : "raw sockets");
       const unexpected = (await pingAll(column)).filter((outcome) => !isAsPromised(outcome));
       assert.deepEqual(unexpected, []);
     });
 });
+
+const WITHOUT = { ebpf: "tcx", userspace: "nftables tc" } as const;

@@ -32,7 +32,7 @@ const FLOODS = {
   },
 } as const;
 
-await inSandbox(import.meta.url, {}, () => {
+await inSandbox(import.meta.url, { engines: "both" }, () => {
   before(async () => {
     await buildLab();
     await addLanRoutes();

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { ADDRESS, type End } from "../scripts/lab.ts";
+import type { EngineName } from "../src/engine/engine.ts";
 
 export const PORT: number = 7777;
 export const SOURCE_PORT: number = 5555;
@@ -22,8 +23,12 @@ export interface Rule {
   readonly recordedAs: string;
   readonly nft: string;
   /** Where our other hooks make a difference. */
-  readonly otherwise: Partial<Record<Flow, "lost" | "passes">>;
+  readonly otherwise: Otherwise;
+  /** And those of the eBPF engine, which brings to the host what is for it as if it came from the wire. */
+  readonly otherwiseWithEbpf?: Otherwise;
 }
+
+type Otherwise = Partial<Record<Flow, "lost" | "passes">>;
 
 const DROP = `ip saddr ${ADDRESS.ns0.v4} drop; ip daddr ${ADDRESS.ns0.v4} drop`;
 
@@ -67,23 +72,31 @@ export const RULES: readonly Rule[] = [
     recordedAs: "drop in output",
     nft: dropIn("output"),
     otherwise: { "ns0->lan": "passes" },
+    otherwiseWithEbpf: { "ns0->host": "passes" },
   },
   {
     recordedAs: "drop in postrouting",
     nft: dropIn("postrouting"),
     otherwise: { "lan->ns0": "lost" },
+    otherwiseWithEbpf: { "ns0->host": "passes" },
   },
   {
     recordedAs: "masquerade in postrouting",
     nft: natSource("masquerade"),
     otherwise: {},
+    otherwiseWithEbpf: { "ns0->host": "passes" },
   },
   {
     recordedAs: "masquerade in postrouting, oif eth0 only",
     nft: natSource("oif eth0 masquerade"),
     otherwise: {},
   },
-  { recordedAs: "snat to 10.0.0.77", nft: natSource("snat to 10.0.0.77"), otherwise: {} },
+  {
+    recordedAs: "snat to 10.0.0.77",
+    nft: natSource("snat to 10.0.0.77"),
+    otherwise: {},
+    otherwiseWithEbpf: { "ns0->host": "passes" },
+  },
   {
     recordedAs: "drop on eth0 ingress",
     nft: dropOnDevice("ingress"),
@@ -99,8 +112,9 @@ export const RULES: readonly Rule[] = [
 type Recorded = Readonly<Record<Flow, { readonly delivered: boolean; readonly from?: string }>>;
 
 /** The source that the receiver sees; undefined: the datagram is lost. */
-export function expectedSource(rule: Rule, flow: Flow): string | undefined {
-  const otherwise = rule.otherwise[flow];
+export function expectedSource(rule: Rule, flow: Flow, engine: EngineName): string | undefined {
+  const withEbpf = engine === "ebpf" ? rule.otherwiseWithEbpf?.[flow] : undefined;
+  const otherwise = withEbpf ?? rule.otherwise[flow];
   if (otherwise === "passes") return `${ADDRESS[endsOf(flow)[0]].v4}:${SOURCE_PORT}`;
   return otherwise === "lost" ? undefined : recordedOf(rule)[flow].from;
 }

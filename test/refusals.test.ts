@@ -77,7 +77,9 @@ const BODIES: readonly (readonly ["POST" | "PATCH", string, unknown, string])[] 
   ["PATCH", "/v1/links", { name: "i0", mode: 4 }, "EINVAL"],
   ["PATCH", "/v1/links", { name: "i9", mode: "l2" }, "ENODEV"],
   ["PATCH", "/v1/ports", { master: "eth0", compat: "both" }, "EINVAL"],
+  ["PATCH", "/v1/ports", { master: "eth0", engine: "warp" }, "EINVAL"],
   ["PATCH", "/v1/ports", { master: "w0", compat: "kernel" }, "ENODEV"],
+  ["PATCH", "/v1/ports", { master: "w0", engine: "ebpf" }, "ENODEV"],
   ["POST", "/v1/links", "neither object nor JSON", "EINVAL"],
   ["POST", "/v1/nothing", {}, "EOPNOTSUPP"],
 ];
@@ -88,6 +90,7 @@ const CHANGES = [
   "ip link set i0 type ipvlan mode l3",
   "ip link del i0",
   "ipvlan port set eth0 compat kernel",
+  "ipvlan port set eth0 engine userspace",
   "ipvlan daemon stop --remove",
 ];
 const NOT_FOR_NOBODY = [

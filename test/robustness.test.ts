@@ -10,7 +10,7 @@ import { addSlaves, buildLab, SYSTEM_IP, setPort, showPorts } from "./slaves.ts"
 
 const ANSWER_MS = 2000;
 
-await inSandbox(import.meta.url, {}, () => {
+await inSandbox(import.meta.url, { engines: "both" }, (engine) => {
   before(async () => {
     await buildLab();
     await addLanRoutes();
@@ -47,7 +47,8 @@ await inSandbox(import.meta.url, {}, () => {
     await assert.rejects(setPort("l3s", "private"));
     await shell("host", "umount /proc/sys");
     const [port] = await showPorts();
-    assert.deepEqual([port!.mode, port!.flag, port!.consumption], ["l2", "bridge", "nftables"]);
+    const consumption = engine === "ebpf" ? "tc" : "nftables";
+    assert.deepEqual([port!.mode, port!.flag, port!.consumption], ["l2", "bridge", consumption]);
     assert.doesNotMatch(await ip("rule"), /ipvlup/);
     await answers("ns0", ADDRESS.ns1.v4);
     await setPort("l3s", "bridge");

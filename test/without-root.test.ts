@@ -1,6 +1,6 @@
 /**
  * An ordinary user, root of a user namespace of his own (`unshare -Urn`), where he may neither mount nor write to /run:
- * slaves in two child namespaces reach one another.
+ * slaves in two child namespaces reach one another by the userspace engine, and he is told why it is not the other.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -36,6 +36,7 @@ const SCRIPT = `
   within $two ip addr add 10.0.0.2/24 dev i0
   within $one ping -c 3 -i 0.2 -W 5 10.0.0.2
   ipvlan status
+  ipvlan port set eth0 engine ebpf && exit 1
   ipvlan daemon stop --remove
   kill $one $two
 `;
@@ -49,6 +50,8 @@ await inSandbox(import.meta.url, { needs: ["setpriv", "unshare", "ping"] }, () =
     assert.equal(status, 0, stdout + stderr);
     assert.match(stdout, /[1-3] received/);
     assert.match(stdout, /i0 .* 10\.0\.0\.1\/24[\s\S]*i0 .* 10\.0\.0\.2\/24/);
+    assert.match(stdout, /engine userspace \(not ebpf: .*first user namespace: be root there\)/);
+    assert.match(stderr, /engine ebpf: .*be root there/);
     assert.deepEqual(readdirSync(`${RUNTIME}/ipvlan`), [], "nothing is left");
   });
 });
