@@ -19,7 +19,8 @@ import { daemonPid, until } from "./daemon.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { buildLab, SYSTEM_IP } from "./slaves.ts";
 
-const KILLS = 100;
+/** On each engine. */
+const KILLS = 50;
 /** A daemon lives this long once it answers: too short for most of what is asked of it. */
 const LIFE_MS = 120;
 const NAMES = ["a", "b", "c", "d", "e", "f"];
