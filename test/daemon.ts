@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { shell } from "../scripts/lab.ts";
 import type { PortInfo } from "../src/daemon/control.ts";
 
-const PATIENCE_MS = 5000;
+/** Far longer than anything takes, but where others keep the machine busy. */
+const PATIENCE_MS = 20_000;
 
 /** The ports of the daemon that serves the host. */
 export const ports = async (): Promise<PortInfo[]> =>
