@@ -9,6 +9,7 @@ export const linkInfo = (settings: Partial<LinkInfo> = {}): LinkInfo => ({
   masterIfindex: 3,
   masterHere: true,
   masterUp: true,
+  room: 8192,
   mode: "l2",
   flag: "bridge",
   deviceId: 1,

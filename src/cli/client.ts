@@ -219,7 +219,8 @@ export class Daemons {
     const homes = await this.homes();
     const home = await this.find(name);
     if (home === undefined) return;
-    const link = { ...home.link, addresses: [...home.link.addresses, address] };
+    const { addresses, room } = home.link;
+    const link = { ...home.link, addresses: [...addresses, address], room: room - 1 };
     this.#homes = Promise.resolve(homes.map((one) => (one === home ? { ...home, link } : one)));
   }
 

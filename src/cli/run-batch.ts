@@ -13,7 +13,7 @@ import { type BatchLine, BatchReader } from "./batch-lines.ts";
 import type { Call } from "./call.ts";
 import { type Command, parseObject, type Request } from "./command.ts";
 import { STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
-import { isRefused } from "./run-addr.ts";
+import { findRefusal } from "./run-addr.ts";
 import { feed, getSystemIp, passOn } from "./system-ip.ts";
 
 /** Carries one line out and returns its exit status. */
@@ -163,7 +163,7 @@ async function concernsSlaves(request: Request, { daemons }: Call): Promise<bool
     case "delete":
       return (await daemons.find(request.name)) !== undefined;
     case "add address":
-      if (await isRefused(request, daemons)) return true;
+      if ((await findRefusal(request, daemons)) !== undefined) return true;
       await daemons.expectAddress(request.name, formatPrefix(request.address));
       return false;
     case "show": {

@@ -23,6 +23,8 @@ export interface LinkInfo {
   readonly mtu: number;
   readonly up: boolean;
   readonly addresses: readonly string[];
+  /** How many more it may have: what the port or the slave has room for. */
+  readonly room: number;
   /** How often an address was not taken, because the slave or the port has too many; absent: never. */
   readonly refused?: number;
   readonly statistics: Readonly<Record<string, number>>;

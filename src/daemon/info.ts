@@ -26,6 +26,7 @@ export function linkInfo(port: LivePort, slave: Slave, hereNsid: number): LinkIn
     mtu: slave.mtu,
     up: slave.up,
     addresses: [...slave.addresses.keys()],
+    room: port.slaves.roomOf(slave),
     ...(slave.refused > 0 && { refused: slave.refused }),
     statistics: { ...counters, ...drops },
   };

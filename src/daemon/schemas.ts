@@ -103,6 +103,7 @@ export const components: Readonly<Record<string, Schema>> = {
       mtu: count,
       up: boolean,
       addresses: list(text),
+      room: count,
       statistics: counters,
     },
     { netns: text, refused: count },

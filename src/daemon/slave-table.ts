@@ -142,6 +142,12 @@ export class SlaveTable {
     this.#memberships.changed(id);
   }
 
+  /** How many more addresses it may have. */
+  roomOf({ addresses }: Slave): number {
+    const { limit, count } = this.#port.addresses;
+    return Math.max(0, Math.min(ADDRESSES_PER_SLAVE_MAX - addresses.size, limit - count));
+  }
+
   close(): void {
     this.#memberships.close();
   }
