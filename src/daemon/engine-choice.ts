@@ -1,4 +1,5 @@
 /** Which engine a port gets: the one that is asked for, or the best that this kernel lets us have. */
+import { writeFileSync } from "node:fs";
 import type { Slave } from "../driver/decide/machine.ts";
 import { PortError } from "../driver/errors.ts";
 import type { Port } from "../driver/port.ts";
@@ -7,6 +8,7 @@ import { explain } from "../engine/ebpf/explain.ts";
 import type { Engine, EngineChoice } from "../engine/engine.ts";
 import type { MasterSide } from "../engine/master/master-side.ts";
 import { DataPathThread } from "../engine/userspace/data-path-thread.ts";
+import { VerifierError } from "../linux/bpf/programs.ts";
 import type { PortId } from "./identity.ts";
 
 export interface EngineParts {
@@ -40,10 +42,18 @@ export async function engineFor(
   try {
     return [EbpfEngine.start(parts), reason];
   } catch (error) {
-    const missing = explain(error);
+    const missing = explain(error) + keepLog(error, parts.stateDir);
     if (choice === "ebpf") throw new PortError("EOPNOTSUPP", `engine ebpf: ${missing}`);
     return [await userspace(parts, present), `not ebpf: ${missing}`];
   }
+}
+
+/** All that the verifier said is kept for who repairs the program; the end of a line that tells where. */
+function keepLog(error: unknown, stateDir: string): string {
+  if (!(error instanceof VerifierError)) return "";
+  const path = `${stateDir}/verifier.log`;
+  writeFileSync(path, `${error.log}\n`);
+  return `; all that it says: ${path}`;
 }
 
 async function userspace(parts: EngineParts, present?: Engine): Promise<Engine> {

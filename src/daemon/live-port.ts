@@ -9,6 +9,7 @@ import { type Slave as DeviceId, NOBODY } from "../driver/decide/machine.ts";
 import { PortError } from "../driver/errors.ts";
 import { Port, type Said, type Settings } from "../driver/port.ts";
 import type { SlaveStatistics } from "../driver/statistics.ts";
+import { removeLeftovers } from "../engine/ebpf/ebpf-engine.ts";
 import type { Engine, EngineChoice, EngineName } from "../engine/engine.ts";
 import { MasterSide } from "../engine/master/master-side.ts";
 import { deleteLink, getLink, type Link, type LinkChange, setLink } from "../linux/netlink/link.ts";
@@ -243,6 +244,7 @@ export class LivePort {
   adopted(): void {
     this.#engine.takeOver();
     this.#side.dropLeftovers();
+    if (this.engineName !== "ebpf") removeLeftovers(this.#engineParts);
     this.changed();
   }
 

@@ -8,6 +8,7 @@
  *     netns              the private namespace with the host ends, pinned: it outlives the daemon
  *     bpf/N/             maps and links of port N, pinned (a bpffs)
  *     allmulticast-N     master N takes all groups because of us
+ *     verifier.log       what the kernel's verifier said when it last refused a program
  *     sysctls-N.json     what L3S changed for master N and must put back
  */
 import {

@@ -140,7 +140,7 @@ export class Ports {
   async #start(netns: string, spec: Omit<PortSpec, "masterNetns">): Promise<LivePort> {
     const port = await LivePort.start(this.#ground, { ...spec, masterNetns: openSync(netns, "r") });
     this.#ports.set(keyOf(port.masterNsid, port.master.index), port);
-    port.tell("port started", port.state);
+    port.tell("port started", { ...port.state, reason: port.engineReason });
     this.#onStart();
     return port;
   }

@@ -14,13 +14,14 @@ import type { Port, Settings } from "../../driver/port.ts";
 import type { SlaveStatistics } from "../../driver/statistics.ts";
 import { loadProgram } from "../../linux/bpf/programs.ts";
 import { RingBuffer } from "../../linux/bpf/ring-buffer.ts";
+import { HOOKS } from "../../linux/netlink/tc.ts";
 import { close, watch } from "../../linux/sys.ts";
 import type { Ip, Mac } from "../../wire/address.ts";
 import type { Engine } from "../engine.ts";
 import type { MasterSide } from "../master/master-side.ts";
 import { giveBackGroups, takeAllGroups } from "./all-groups.ts";
 import { GroupLists } from "./group-lists.ts";
-import { Hooks } from "./hooks.ts";
+import { detachFilter, Hooks } from "./hooks.ts";
 import { ADDRESSES_MAX, REPORTS, REPORTS_BYTES } from "./layout.ts";
 import { LocalAddresses } from "./local-addresses.ts";
 import { Pins, removePins } from "./pins.ts";
@@ -93,6 +94,7 @@ export class EbpfEngine implements Engine {
     undo.push(() => this.#reports.close());
     if (isFirst) {
       this.#hooks.tryFilters(side.up.ifindex, this.#programs.input);
+      undo.push(() => detachFilter(socket, masterIfindex, "ingress"));
       this.#hooks.attach("receive", this.#programs.receive, masterIfindex, "ingress");
     }
     takeAllGroups(socket, masterIfindex, stateDir, id);
@@ -180,6 +182,14 @@ export class EbpfEngine implements Engine {
   #readReports(): void {
     this.#reports.drain((record) => this.#parts.onMemberships(record.getUint32(0, true)));
   }
+}
+
+/** What a former run of the engine left at the master and the pair, where another engine has taken its place. */
+export function removeLeftovers({ id, stateDir, masterIfindex, side }: EbpfParts): void {
+  removePins(stateDir, id);
+  giveBackGroups(side.socket, masterIfindex, stateDir, id);
+  detachFilter(side.socket, masterIfindex, "ingress");
+  for (const hook of HOOKS) detachFilter(side.socket, side.up.ifindex, hook);
 }
 
 function loadAll(

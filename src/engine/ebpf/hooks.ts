@@ -61,12 +61,12 @@ export class Hooks {
     } finally {
       close(link);
     }
-    tolerate(() => tc.detachClsBpf(this.#parts.socket, ifindex, hook)); // of a run that did without tcx
+    detachFilter(this.#parts.socket, ifindex, hook); // of a run that did without tcx
   }
 
   detach(name: ProgramName, ifindex: number, hook: tc.Hook): void {
     this.#parts.pins.remove(name);
-    tolerate(() => tc.detachClsBpf(this.#parts.socket, ifindex, hook));
+    detachFilter(this.#parts.socket, ifindex, hook);
   }
 
   /** A host end gets the program of all. */
@@ -89,7 +89,7 @@ export class Hooks {
 
   /** Undefined: there is no link, or one to another device. */
   #withLink<T>(name: ProgramName, ifindex: number, section: (link: number) => T): T | undefined {
-    const link = this.#parts.pins.open(name);
+    const link = this.#parts.pins.open(name, "link");
     if (link === undefined) return undefined;
     try {
       return linkInfo(link)?.ifindex === ifindex ? section(link) : undefined;
@@ -113,6 +113,10 @@ export class Hooks {
 /** Tests run as on a kernel that lacks something: IPVLAN_WITHOUT="tcx" in the daemon's environment. */
 const isLeftOut = (what: "tc" | "tcx"): boolean =>
   (process.env.IPVLAN_WITHOUT ?? "").split(" ").includes(what);
+
+/** What hangs there as on a kernel without tcx, if anything does. */
+export const detachFilter = (socket: NetlinkSocket, ifindex: number, hook: tc.Hook): void =>
+  tolerate(() => tc.detachClsBpf(socket, ifindex, hook));
 
 function unlessThere(action: () => void): void {
   try {

@@ -2,8 +2,16 @@
  * What of a port outlives its daemon: its maps, and the links by which its programs hang at the master and the pair.
  * They are files of a bpffs of our own, `bpf/PORT/NAME` in the daemon's folder.
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
-import { mountBpffs, openPinned, pin, unmountBpffs } from "../../linux/bpf/links.ts";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import {
+  mountBpffs,
+  openPinned,
+  type PinnedKind,
+  pin,
+  pinnedKind,
+  unmountBpffs,
+} from "../../linux/bpf/links.ts";
+import { close } from "../../linux/sys.ts";
 
 const bpffs = (stateDir: string): string => `${stateDir}/bpf`;
 const folderOf = (stateDir: string, port: number): string => `${bpffs(stateDir)}/${port}`;
@@ -18,9 +26,17 @@ export class Pins {
     mkdirSync(this.#folder, { recursive: true });
   }
 
-  /** A descriptor of what is pinned under the name, which is the caller's to close. */
-  open(name: string): number | undefined {
-    return openPinned(this.#path(name));
+  /**
+   * A descriptor of what is pinned under the name, which is the caller's to close; undefined for something else than
+   * we would pin there.
+   */
+  open(name: string, kind: PinnedKind): number | undefined {
+    const path = this.#path(name);
+    if (!existsSync(path) || statSync(path).isDirectory()) return undefined;
+    const fd = openPinned(path);
+    if (fd === undefined || pinnedKind(fd) === kind) return fd;
+    close(fd);
+    return undefined;
   }
   /** Instead of what has the name now. */
   set(name: string, fd: number): void {
@@ -28,7 +44,7 @@ export class Pins {
     pin(fd, this.#path(name));
   }
   remove(name: string): void {
-    if (existsSync(this.#path(name))) unlinkSync(this.#path(name));
+    rmSync(this.#path(name), { recursive: true, force: true });
   }
 
   #path(name: string): string {
@@ -38,10 +54,7 @@ export class Pins {
 
 /** With them ends what hangs by a link. */
 export function removePins(stateDir: string, port: number): void {
-  const folder = folderOf(stateDir, port);
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) unlinkSync(`${folder}/${name}`);
-  rmdirSync(folder);
+  rmSync(folderOf(stateDir, port), { recursive: true, force: true });
 }
 
 /** Of all ports, the bpffs too. */

@@ -92,13 +92,15 @@ export class Tables {
 
   /** Adds what was counted in the tables of a former run. */
   takeStatistics(pins: Pins): void {
-    const fd = pins.open(layout.STATISTICS);
+    const fd = pins.open(layout.STATISTICS, "map");
     if (fd === undefined) return;
     const former = BpfMap.of(fd);
     const own = this.#map(layout.STATISTICS);
     // Tables of another version say nothing to us.
-    if (former.spec.valueSize === own.spec.valueSize)
-      for (const key of former.keys()) this.#addRow(key, former);
+    const isSame = (["type", "keySize", "valueSize"] as const).every(
+      (part) => former.spec[part] === own.spec[part],
+    );
+    if (isSame) for (const key of former.keys()) this.#addRow(key, former);
     former.close();
   }
 

@@ -11,7 +11,13 @@ import { addVeth, deleteLink, getLink, setLink } from "../../linux/netlink/link.
 import { removeHopKeeper } from "../../linux/netlink/nft-hop-limit.ts";
 import { isSupported, removeTable } from "../../linux/netlink/nftables.ts";
 import { NetlinkError, NetlinkSocket } from "../../linux/netlink/socket.ts";
-import { deleteClsact, ensureClsact, redirectToIngress } from "../../linux/netlink/tc.ts";
+import {
+  deleteClsact,
+  ensureClsact,
+  findClsBpf,
+  HOOKS,
+  redirectToIngress,
+} from "../../linux/netlink/tc.ts";
 import { withNetns } from "../../linux/netns.ts";
 import { findSysctl, setSysctl } from "../../linux/sysctl.ts";
 import type { EngineName } from "../engine.ts";
@@ -180,7 +186,10 @@ export class MasterSide {
     }
   }
 
-  /** The pair of a former run, or of the namespace where the master was before, with nothing on it. */
+  /**
+   * The pair of a former run, or of the namespace where the master was before, with nothing on it but programs: those
+   * move frames on until others take their place.
+   */
   #findPair(): Pair | undefined {
     const { privateSocket, downName, master } = this.#parts;
     const { socket } = this.#master;
@@ -192,7 +201,8 @@ export class MasterSide {
       return undefined;
     }
     try {
-      deleteClsact(socket, up.index);
+      if (!HOOKS.some((hook) => findClsBpf(socket, up.index, hook) !== undefined))
+        deleteClsact(socket, up.index);
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error; // there was none
     }

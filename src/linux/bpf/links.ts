@@ -4,7 +4,7 @@
  *
  * A link belongs to the device, not to its number: attach in the namespace that has the device.
  */
-import { existsSync, mkdirSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, readlinkSync, statfsSync } from "node:fs";
 import type { Hook } from "../netlink/tc.ts";
 import { ENOENT, errno, mountType, SysError, unmount } from "../sys.ts";
 import {
@@ -95,6 +95,20 @@ export function openPinned(path: string): number | undefined {
   if (fd >= 0) return fd;
   if (errno() === ENOENT) return undefined;
   throw new SysError(`open ${path}`, errno());
+}
+
+/** What can be pinned. */
+export type PinnedKind = "map" | "program" | "link";
+const PINNED_KINDS: Readonly<Record<string, PinnedKind>> = {
+  "bpf-map": "map",
+  "bpf-prog": "program",
+  "bpf-link": "link",
+};
+
+/** undefined: no object of bpf(2). Kernel: anon_inode_getfd() in bpf_link_new_fd() and its likes. */
+export function pinnedKind(fd: number): PinnedKind | undefined {
+  const name = readlinkSync(`/proc/self/fd/${fd}`);
+  return PINNED_KINDS[name.replace("anon_inode:", "")];
 }
 
 const BPF_FS_MAGIC = 0xcafe4a11;

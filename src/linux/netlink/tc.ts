@@ -26,7 +26,7 @@ const TC_H_CLSACT = 0xfffffff1;
 const TC_H_CLSACT_INGRESS = 0xfffffff2;
 const TC_H_CLSACT_EGRESS = 0xfffffff3;
 const CLSACT_HANDLE = 0xffff0000;
-const HOOKS: readonly Hook[] = ["ingress", "egress"];
+export const HOOKS: readonly Hook[] = ["ingress", "egress"];
 const PARENTS: Readonly<Record<Hook, number>> = {
   ingress: TC_H_CLSACT_INGRESS,
   egress: TC_H_CLSACT_EGRESS,
