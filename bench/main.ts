@@ -13,7 +13,7 @@ import { kernelDecisionTrials } from "./kernel-decision.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import { drawText, type Results, writeResults } from "./report.ts";
-import { compare, type Trial } from "./rounds.ts";
+import { compare, type Outcome, type Trial } from "./rounds.ts";
 import { daemonTrials } from "./trials-daemon.ts";
 import { slavesTrials } from "./trials-slaves.ts";
 import { trafficTrials } from "./trials-traffic.ts";
@@ -56,11 +56,19 @@ async function bench(options: Options): Promise<number> {
     );
     if (wanted.length === 0) throw new UsageError(`--only "${only}"? No row begins so. Try --help`);
     const measuredOn = describeMachine();
-    const outcome = await compare(wanted, rounds, tell);
-    const results: Results = { measuredOn, rounds, seconds, slaves, ...outcome };
+    const resultsOf = (outcome: Outcome, done: number): Results => ({
+      measuredOn,
+      rounds: done,
+      seconds,
+      slaves,
+      ...outcome,
+    });
+    const outcome = await compare(wanted, rounds, tell, (soFar, done) => {
+      if (out !== undefined) writeResults(out, resultsOf(soFar, done));
+    });
+    const results = resultsOf(outcome, rounds);
     tell("");
     console.log(json ? JSON.stringify(results, undefined, 2) : drawText(results));
-    if (out !== undefined) writeResults(out, results);
     return 0;
   } finally {
     await grounds.close();

@@ -47,6 +47,17 @@ test("who comes first changes from round to round", async () => {
   assert.deepEqual(taken, ["veth", "ebpf", "ebpf", "veth"]);
 });
 
+test("what there is after each round is kept, should there be no next one", async () => {
+  const kept: unknown[] = [];
+  await compare([scripted({ veth: [1, 1], ebpf: [2, 4] })], 2, silent, ({ rows }, rounds) =>
+    kept.push([rounds, rows[0]!.ratios.ebpf!.max]),
+  );
+  assert.deepEqual(kept, [
+    [1, 2],
+    [2, 4],
+  ]);
+});
+
 test("what takes long is done in the first rounds only", async () => {
   const taken: string[] = [];
   const trial = { ...scripted({ veth: [1, 1], ebpf: [1, 1] }, taken), roundsMax: 1 };

@@ -82,15 +82,20 @@ export interface Outcome {
   readonly missing: readonly Missing[];
 }
 
-/** All trials once per round. What fails is told, and the rest goes on. */
+/** All trials once per round. What fails is told, and the rest goes on. `keep` gets what there is after each round. */
 export async function compare(
   trials: readonly Trial[],
   rounds: number,
   tell: (progress: string) => void,
+  keep: (outcome: Outcome, rounds: number) => void = () => {},
 ): Promise<Outcome> {
   const found = new Map<Row, Partial<Record<Column, number[]>>>();
   const missing: Missing[] = [];
-  for (let round = 0; round < rounds; round++)
+  const outcome = (): Outcome => ({
+    rows: [...found].map(([row, all]) => ({ ...row, ratios: spreads(all) })),
+    missing,
+  });
+  for (let round = 0; round < rounds; round++) {
     for (const { name, takes, rows } of trials.filter((trial) => isIn(trial, round))) {
       const figures = new Map<string, readonly number[]>();
       for (const who of rotated(Object.keys(takes), round)) {
@@ -103,7 +108,9 @@ export async function compare(
       }
       for (const row of rows) found.set(row, addRatios(row, figures, found.get(row) ?? {}));
     }
-  return { rows: [...found].map(([row, all]) => ({ ...row, ratios: spreads(all) })), missing };
+    keep(outcome(), round + 1);
+  }
+  return outcome();
 }
 
 const isIn = ({ roundsMax = Number.POSITIVE_INFINITY }: Trial, round: number): boolean =>
