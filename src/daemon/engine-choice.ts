@@ -1,5 +1,6 @@
 /** Which engine a port gets: the one that is asked for, or the best that this kernel lets us have. */
 import { writeFileSync } from "node:fs";
+import { ADDRESSES_MAX } from "../driver/address-table.ts";
 import type { Slave } from "../driver/decide/machine.ts";
 import { PortError } from "../driver/errors.ts";
 import type { Port } from "../driver/port.ts";
@@ -59,5 +60,6 @@ function keepLog(error: unknown, stateDir: string): string {
 async function userspace(parts: EngineParts, present?: Engine): Promise<Engine> {
   if (present?.name === "userspace") return present;
   const { addresses, settings, mac } = parts.port;
+  addresses.limit = ADDRESSES_MAX;
   return await DataPathThread.start({ ...parts, addresses, settings, mac });
 }

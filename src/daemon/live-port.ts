@@ -270,18 +270,20 @@ export class LivePort {
     this.#use(engine);
     for (const slave of this.slaves.all()) {
       former.removeSlave(slave.id);
-      const host = getLink(from.socket, slave.hostIfindex);
-      if (host === undefined) continue; // the kernel's next event tells
-      this.slaves.rehost(slave, this.#hosts.bring(host, slave.id, from).index);
-      await this.#serve(slave);
-      this.#teach(slave);
+      await this.#handOver(slave, from).catch((error: unknown) => {
+        if (!isGone(error)) throw error; // it went meanwhile: the kernel's next event tells
+      });
     }
     engine.takeOver();
     await former.close(true);
   }
 
-  /** Tells an engine that is new to it all that is known of a slave. */
-  #teach(slave: Slave): void {
+  /** To an engine that knows nothing of it yet. `from`: where its host end is. */
+  async #handOver(slave: Slave, from: HostPlace): Promise<void> {
+    const host = getLink(from.socket, slave.hostIfindex);
+    if (host === undefined) return;
+    this.slaves.rehost(slave, this.#hosts.bring(host, slave.id, from).index);
+    await this.#serve(slave);
     this.#engine.setPlace(slave.id, slave.nsid === this.masterNsid);
     this.#engine.setGroups(slave.id, slave.groups());
     this.#engine.ownersChanged([...slave.addresses.values()]);
@@ -499,6 +501,9 @@ export class LivePort {
     return portAlias(this.identity);
   }
 }
+
+const isGone = (error: unknown): boolean =>
+  (error instanceof NetlinkError || error instanceof PortError) && error.code === "ENODEV";
 
 /** Ethernet devices have one. */
 const macOf = (link: Link): Mac => link.mac!;
