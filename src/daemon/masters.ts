@@ -1,5 +1,6 @@
 /** Which device may be a master, and where one is that has left its namespace. */
 import { PortError } from "../driver/errors.ts";
+import { upName } from "../engine/master/master-side.ts";
 import { dumpLinks, getLink, type Link } from "../linux/netlink/link.ts";
 import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
@@ -57,7 +58,11 @@ function isSlave(socket: NetlinkSocket, { kind, link, linkNsid }: Link): boolean
   return parseSlaveAlias(host?.alias) !== undefined;
 }
 
-/** Kernel: ipvlan_port_create(), netdev_rx_handler_register(). In the master's namespace. */
+/**
+ * In the master's namespace, for a master that has no port of ours: one of another daemon's, which had the master in
+ * another namespace and followed it, is as busy as a bridge's. Kernel: ipvlan_port_create(),
+ * netdev_rx_handler_register().
+ */
 export function refuseUnfit(master: Link): void {
   if ((master.flags & IFF_LOOPBACK) !== 0 || master.type !== ARPHRD_ETHER || master.kind === "vrf")
     throw new PortError("EINVAL");
@@ -67,6 +72,8 @@ export function refuseUnfit(master: Link): void {
       (link) => UPPER_KINDS.includes(link.kind ?? "") && link.link === master.index,
     );
   if (taken) throw new PortError("EBUSY");
+  if (inSocket((socket) => getLink(socket, upName(master.index))) !== undefined)
+    throw new PortError("EBUSY", `Another daemon has slaves on ${master.name}`);
 }
 
 /** A namespace may go while we look for it. */

@@ -310,7 +310,8 @@ function unlessGone(action: () => void): void {
   }
 }
 
-const upName = (masterIfindex: number): string => `ipvlup${masterIfindex}`;
+/** Of the pair's end in the master's namespace. */
+export const upName = (masterIfindex: number): string => `ipvlup${masterIfindex}`;
 
 /** Tests run as on a kernel that lacks something: IPVLAN_WITHOUT="nftables tc" in the daemon's environment. */
 const isLeftOut = (what: "nftables" | "tc"): boolean =>
