@@ -15,12 +15,10 @@ import { fileURLToPath } from "node:url";
 import { netnsOf, shell, spawnAt } from "../scripts/lab.ts";
 import type { LinkInfo } from "../src/daemon/control.ts";
 import type { Flag } from "../src/driver/settings.ts";
-import { withNetns } from "../src/linux/netns.ts";
-import { openPacketSocket, packetAddress } from "../src/linux/packet.ts";
-import * as sys from "../src/linux/sys.ts";
 import { needsBpf } from "./bpf.ts";
 import { addSlave, client, links, makeNetns, ports } from "./crowd.ts";
 import { until } from "./daemon.ts";
+import { Ear } from "./ear.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { buildLab } from "./slaves.ts";
 import { Tap } from "./tap.ts";
@@ -187,28 +185,3 @@ const broadcast = (from: "own" | "w0"): Buffer =>
 
 const setFlag = async (flag: Flag): Promise<unknown> =>
   client().changeLink({ netns: netnsOf("host"), name: "here", flag });
-
-/** Counts what devices of a namespace receive of one protocol; of all of them, or of one. */
-class Ear {
-  readonly #fd: number;
-
-  constructor(netns: string, protocol: number, device?: string) {
-    this.#fd = withNetns(netns, () => {
-      const fd = openPacketSocket({ vnet: false });
-      const index = device === undefined ? 0 : sys.ifIndex(device);
-      sys.bind(fd, packetAddress(index, protocol), "listen to a protocol");
-      return fd;
-    });
-  }
-
-  /** Since the last call. */
-  count(): number {
-    const buffer = Buffer.alloc(256);
-    let count = 0;
-    while (sys.receive(this.#fd, buffer) >= 0) count++;
-    return count;
-  }
-  close(): void {
-    sys.close(this.#fd);
-  }
-}
