@@ -66,7 +66,11 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
         await prepare(deed);
         await arm(step);
         const pid = daemonPid();
-        await assert.rejects(deed.act(), `at step ${step}`);
+        // A last step that comes after the answer may not have come yet.
+        await deed.act().then(
+          () => process.kill(pid, "SIGKILL"),
+          () => undefined,
+        );
         await until(
           async () => existsSync(`/proc/${pid}`),
           (lives) => !lives,
@@ -78,7 +82,7 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
     });
 
   /** What there is now is one of the outcomes, and works; then it ends, and nothing is left. */
-  async function assertWhole({ outcomes, what }: Deed, step: number): Promise<void> {
+  async function assertWhole({ before, outcomes, what }: Deed, step: number): Promise<void> {
     const told = (await ports()).flatMap((port) => port.slaves.map(({ name }) => name)).sort();
     const where = `${what}, step ${step}`;
     assert.ok(
@@ -92,7 +96,7 @@ await inSandbox(import.meta.url, { needs: ["nft"] }, () => {
       );
       assert.equal(!/does not exist/.test(there), told.includes(name), `${where}: ${there}`);
     }
-    if (told.length === 2)
+    if (told.length === 2 && before.length === 2)
       assert.notEqual(
         await ping({ netns: "ns0", to: ADDRESS.ns1.v4 }, ANSWER_MS),
         undefined,
