@@ -38,11 +38,19 @@ const TOOLS = {
 };
 const PURE = ["src/wire/", "src/driver/", "src/bpf/", "src/cli/", "examples/", "test/layering"];
 /** They measure, or need the whole machine. */
-const ALONE = ["bench/", "test/hostile-", "test/gso", "test/compiler/", "test/equality/"];
-/** Others that make namespaces, at a time. */
-const AT_A_TIME = 3;
-/** Of one file; the longest takes four minutes where others keep the machine busy. */
-const TIMEOUT_MS = 600_000;
+const ALONE = [
+  "bench/",
+  "test/hostile-addresses",
+  "test/hostile-load",
+  "test/compiler/",
+  "test/equality/",
+];
+/** Others that make namespaces, at a time: most of what they do is to wait. */
+const AT_A_TIME = 5;
+/** Of those, the ones that take minutes come first, so that none of them is waited for alone in the end. */
+const LONG = ["control", "killed", "events", "refusals", "gso", "masters", "hostile", "parity"];
+/** Of one file, with both engines; the longest takes half of that where others keep the machine busy. */
+const TIMEOUT_MS = 900_000;
 
 await finishWith(async () => {
   checkNode();
@@ -62,7 +70,10 @@ async function test(paths) {
   const isBelow = (paths) => (file) => paths.some((path) => file.startsWith(path));
   const pure = files.filter(isBelow(PURE));
   const alone = files.filter(isBelow(ALONE));
-  const others = files.filter((file) => !pure.includes(file) && !alone.includes(file));
+  const isLong = isBelow(LONG.map((name) => `test/${name}`));
+  const others = files
+    .filter((file) => !pure.includes(file) && !alone.includes(file))
+    .sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
   // Read by the processes of the tests.
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`.trim();
   const totals = new Totals();

@@ -1,4 +1,7 @@
-/** As `control.test.ts`, on ports that are told to do as Linux does. */
+/**
+ * As `control.test.ts`, on ports that are told to do as Linux does; on one engine, since what a port is told is none of
+ * its business.
+ */
 import { replayAll } from "./control/suite.ts";
 
-await replayAll(import.meta.url, "kernel");
+await replayAll(import.meta.url, "kernel", "ebpf");
