@@ -22,7 +22,8 @@ await inSandbox(import.meta.url, { engines: "ebpf" }, () => {
   before(async () => {
     await buildLab();
     await addSlaves("l2", "bridge");
-    await shell("host", "ip link add link eth0 ipvl2 type ipvlan"); // and stays with its master
+    // It stays with its master, and is too small for IPv6.
+    await shell("host", "ip link add link eth0 ipvl2 mtu 1000 type ipvlan");
     await addLanRoutes();
   });
   after(() => shell("host", "ipvlan daemon stop --remove"));
@@ -49,6 +50,7 @@ await inSandbox(import.meta.url, { engines: "ebpf" }, () => {
           await allGoOn();
           assert.deepEqual(await devices(), before, engine);
         }
+        assert.equal(await stackAtHostEnds(), "1\n1\n1\n", "the host has no IPv6 there");
         isOver.abort();
         for (const talk of talks) assert.equal(await talk.end(), "");
         for (const { answered, unanswered } of await Promise.all(pings)) {
@@ -69,6 +71,9 @@ await inSandbox(import.meta.url, { engines: "ebpf" }, () => {
     });
   });
 });
+
+const stackAtHostEnds = (): Promise<string> =>
+  shell("host", "cat /proc/sys/net/ipv6/conf/s*.*/disable_ipv6");
 
 /** The slaves with all that is set on them, and their addresses and routes; in this order. */
 async function devices(): Promise<unknown[]> {

@@ -36,6 +36,15 @@ export interface NewHostEnd {
   readonly peer: VethPeer;
 }
 
+/** Of a device that has IPv6. RFC 8200 §5. */
+const IPV6_MTU_MIN = 1280;
+
+/**
+ * What a slave's host end gets. Kernel: addrconf_notify() takes IPv6 from a device whose MTU falls below its least, and
+ * gives it back as to a new one, which the stack would not be kept off any more.
+ */
+export const hostMtu = (slaveMtu: number): number => Math.max(slaveMtu, IPV6_MTU_MIN);
+
 export class HostEnds {
   readonly place: HostPlace;
 
@@ -48,9 +57,9 @@ export class HostEnds {
   }
 
   /** A pair of devices; the returned one is the host end. */
-  make(id: Slave, { peer, ...spec }: NewHostEnd): Link {
-    const { socket } = this.place;
-    const host = addVeth(socket, { name: this.#nameOf(id), noarp: true, ...spec, peer });
+  make(id: Slave, { mac, mtu, peer }: NewHostEnd): Link {
+    const spec = { name: this.#nameOf(id), mac, mtu: hostMtu(mtu), noarp: true, peer };
+    const host = addVeth(this.place.socket, spec);
     this.#keepStackOff(host);
     return host;
   }
@@ -79,7 +88,8 @@ export class HostEnds {
   /** Takes over a host end that is elsewhere. It is down then, and may have another index. */
   bring(host: Link, id: Slave, from: HostPlace): Link {
     const name = this.#nameOf(id);
-    setLink(from.socket, host.index, { netnsFd: this.place.netns, name });
+    const mtu = hostMtu(host.mtu);
+    setLink(from.socket, host.index, { netnsFd: this.place.netns, name, mtu });
     const here = getLink(this.place.socket, name)!;
     this.#keepStackOff(here);
     return here;

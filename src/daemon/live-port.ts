@@ -19,7 +19,7 @@ import { fdPath } from "../linux/netns.ts";
 import type { Ip, Mac } from "../wire/address.ts";
 import { ConflictLog } from "./conflict-log.ts";
 import { type EngineParts, engineFor } from "./engine-choice.ts";
-import { HostEnds, type HostPlace, type NewHostEnd } from "./host-ends.ts";
+import { HostEnds, type HostPlace, hostMtu, type NewHostEnd } from "./host-ends.ts";
 import { downName, type PortId, type PortIdentity, portAlias, slaveAlias } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { Slave } from "./slave.ts";
@@ -472,7 +472,9 @@ export class LivePort {
   /** The devices may be gone by now; then the kernel's next event tells. */
   #setHostEnd(slave: Slave, change: LinkChange): void {
     try {
-      setLink(this.#hosts.place.socket, slave.hostIfindex, change);
+      const { mtu } = change;
+      const whole = mtu === undefined ? change : { ...change, mtu: hostMtu(mtu) };
+      setLink(this.#hosts.place.socket, slave.hostIfindex, whole);
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.code !== "ENODEV") throw error;
     }
