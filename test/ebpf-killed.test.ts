@@ -9,6 +9,7 @@
 import assert from "node:assert/strict";
 import type { ChildProcess, ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,7 +40,9 @@ await inSandbox(import.meta.url, { needs: ["iperf3", "ping"] }, () => {
     await shell("host", "ip netns add lan");
     for (const [n, mode] of MODES.entries()) await shell("host", linesOf(mode, n + 1));
   });
-  after(() => shell("host", "ipvlan daemon stop --remove"));
+  after(() => {
+    for (const child of children) child.kill("SIGKILL");
+  });
 
   test(`killed ${KILLS} times under load, not a frame is lost by that`, {
     skip: needsBpf,
@@ -50,6 +53,8 @@ await inSandbox(import.meta.url, { needs: ["iperf3", "ping"] }, () => {
     );
     const streams = MODES.map((mode, n) => new Stream(mode, n + 1));
     await sleep(RAMP_UP_MS);
+    for (const stream of streams) await stream.begin();
+    const dropped = droppedByProcessors();
     const talks = MODES.flatMap((mode, n) => [
       new Talk(`${mode}: slave to slave`, `${mode}_a`, `10.${n + 1}.0.11`),
       new Talk(`${mode}: slave to LAN`, `${mode}_a`, `10.${n + 1}.0.1`),
@@ -57,7 +62,7 @@ await inSandbox(import.meta.url, { needs: ["iperf3", "ping"] }, () => {
     ]);
     process.kill(daemonPid(), "SIGKILL");
     for (let kill = 1; kill < KILLS; kill++) {
-      const daemon = spawnAt("host", [`${BIN}/ipvlan`, "daemon", "run"]);
+      const daemon = run("host", [`${BIN}/ipvlan`, "daemon", "run"]);
       await said(daemon, MOMENTS[kill % MOMENTS.length]!);
       await sleep(Math.random() * LATER_MS);
       daemon.kill("SIGKILL");
@@ -69,19 +74,28 @@ await inSandbox(import.meta.url, { needs: ["iperf3", "ping"] }, () => {
       assert.ok(lost <= UNDER_WAY && doubled === 0, talk.name);
     }
     for (const stream of streams) {
-      const { bytes, lostSegments } = await stream.end();
-      t.diagnostic(
-        `${stream.mode}: a stream of ${Math.round(bytes / 1e6)} MB, ${lostSegments} segments lost`,
+      const { bytes, outOfOrder } = await stream.end();
+      t.diagnostic(`${stream.mode}: a stream of ${Math.round(bytes / 1e6)} MB`);
+      assert.ok(
+        outOfOrder <= droppedByProcessors() - dropped,
+        `${outOfOrder} segments out of order`,
       );
-      assert.equal(lostSegments, 0);
     }
-    await said(spawnAt("host", [`${BIN}/ipvlan`, "daemon", "run"]), "daemon started");
+    await said(run("host", [`${BIN}/ipvlan`, "daemon", "run"]), "daemon started");
     for (const { slaves, drops } of await ports()) {
       assert.equal(slaves.length, 2);
       for (const reason of ["backlog", "send-failed"]) assert.equal(drops[reason] ?? 0, 0, reason);
     }
   });
 });
+
+/** What must end with the test, however that ends. */
+const children: ChildProcess[] = [];
+function run(end: string, words: readonly string[]): ChildProcessWithoutNullStreams {
+  const child = spawnAt(end, words);
+  children.push(child);
+  return child;
+}
 
 /** Echo requests at an even pace, which the other end's kernel answers: no process that is late is taken for a loss. */
 class Talk {
@@ -91,7 +105,7 @@ class Talk {
 
   constructor(name: string, from: string, address: string) {
     this.name = name;
-    this.#ping = spawnAt(from, ["ping", "-q", "-i", INTERVAL_S, address]);
+    this.#ping = run(from, ["ping", "-q", "-i", INTERVAL_S, address]);
     this.#told = text(this.#ping.stdout);
   }
 
@@ -120,30 +134,48 @@ class Stream {
   readonly mode: Mode;
   readonly #server: ChildProcess;
   readonly #client: ChildProcess;
+  #before: ReadonlyMap<string, number> = new Map();
 
   constructor(mode: Mode, n: number) {
     this.mode = mode;
-    this.#server = spawnAt(`${mode}_b`, ["iperf3", "-s"]);
+    this.#server = run(`${mode}_b`, ["iperf3", "-s"]);
     const client = `sleep 1; exec iperf3 -c 10.${n}.0.11 -t 3600 -b ${PACE}`;
-    this.#client = spawnAt(`${mode}_a`, ["sh", "-c", client]);
+    this.#client = run(`${mode}_a`, ["sh", "-c", client]);
   }
 
   /**
-   * What it carried. A sender that is short of processor time sends again what was only late: its peer tells that it
-   * has it already (DSACK), and such a segment was not lost.
+   * What it carried. Behind a segment that is lost the next ones arrive out of order; what a sender that is short of
+   * processor time sends once more without need does not.
    */
-  async end(): Promise<{ bytes: number; lostSegments: number }> {
-    const text = await shell(`${this.mode}_a`, "cat /proc/net/snmp /proc/net/netstat");
-    const counters = countersIn(text);
+  async end(): Promise<{ bytes: number; outOfOrder: number }> {
+    const counters = await this.#counters();
     this.#client.kill("SIGKILL");
     this.#server.kill("SIGKILL");
-    const resent = counters.get("RetransSegs")!;
-    const twice = counters.get("TCPDSACKRecv")! + counters.get("TCPDSACKOfoRecv")!;
-    return { bytes: counters.get("OutOctets")!, lostSegments: Math.max(0, resent - twice) };
+    const since = (name: string) => counters.get(name)! - this.#before.get(name)!;
+    return { bytes: since("InOctets"), outOfOrder: since("TCPOFOQueue") };
+  }
+
+  /** It has found its pace; what it lost before is its own affair. */
+  async begin(): Promise<void> {
+    this.#before = await this.#counters();
+  }
+
+  async #counters(): Promise<ReadonlyMap<string, number>> {
+    return countersIn(await shell(`${this.mode}_b`, "cat /proc/net/netstat"));
   }
 }
 
-/** Of /proc/net/snmp and netstat: a line of names, and one of numbers. */
+/**
+ * Frames that found a processor's queue full, all over the machine: on one that is busy with other things, a few of ours
+ * may be among them.
+ */
+const droppedByProcessors = (): number =>
+  readFileSync("/proc/net/softnet_stat", "utf8")
+    .trim()
+    .split("\n")
+    .reduce((sum, line) => sum + Number.parseInt(line.split(" ")[1]!, 16), 0);
+
+/** Of /proc/net/netstat: a line of names, and one of numbers. */
 function countersIn(text: string): Map<string, number> {
   const lines = text.split("\n").map((line) => line.trim().split(/\s+/));
   const found = new Map<string, number>();
