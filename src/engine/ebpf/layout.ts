@@ -74,7 +74,8 @@ export const REPORTS_BYTES = 4096;
 /** Of each family, and of both together. */
 export const ADDRESSES_MAX = 131_072;
 const PIECES_MAX = 65_536;
-const LOCALS_MAX = 16_384;
+/** Of each family: no namespace is to have more; memory is taken as they come. */
+const LOCALS_MAX = 1_048_576;
 const WORD = 4;
 
 export const mapSpecs: readonly MapSpec[] = [
