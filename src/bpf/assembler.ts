@@ -46,9 +46,13 @@ export class Assembler {
     return this.#instructions.length;
   }
 
-  /** A label that nobody else has; `what` is for the reader of a listing. */
+  /** A label that nobody has so far; `what` is for the reader of a listing. */
   newLabel(what: string): string {
-    return `${what}_${this.#fresh++}`;
+    const taken = new Set([...this.#labels.keys(), ...this.#jumps.values()]);
+    let label: string;
+    do label = `${what}_${this.#fresh++}`;
+    while (taken.has(label));
+    return label;
   }
   label(name: string): this {
     if (this.#labels.has(name)) throw new Error(`label ${name} stands twice`);
