@@ -48,7 +48,17 @@ const ALONE = [
 /** Others that make namespaces, at a time: most of what they do is to wait. */
 const AT_A_TIME = 5;
 /** Of those, the ones that take minutes come first, so that none of them is waited for alone in the end. */
-const LONG = ["control", "killed", "events", "refusals", "gso", "masters", "hostile", "parity"];
+const LONG = [
+  "control",
+  "ebpf-",
+  "killed",
+  "events",
+  "refusals",
+  "gso",
+  "masters",
+  "hostile",
+  "parity",
+];
 /** Of one file, with both engines; the longest takes half of that where others keep the machine busy. */
 const TIMEOUT_MS = 900_000;
 

@@ -111,8 +111,11 @@ async function show(ns: string, device: string): Promise<Answer> {
 /** What a device is to its user: not its queues and offloads. */
 function essence({ ifname, link, flags, mtu, address, linkinfo }: LinkShown, settings?: string) {
   const isUp = flags.includes("UP");
-  // M-DOWN compares with a device of the same namespace, where a veth has none. NOARP: D13.
-  const isCompared = (flag: string) => flag !== "M-DOWN" && (isUp || flag !== "NOARP");
+  const isMaster = linkinfo?.info_kind === "veth";
+  // M-DOWN compares with a device of the same namespace, where a veth has none. NOARP: D13. With the eBPF engine a master
+  // takes all groups.
+  const isCompared = (flag: string) =>
+    flag !== "M-DOWN" && (isUp || flag !== "NOARP") && !(isMaster && flag === "ALLMULTI");
   return {
     name: ifname,
     link,
