@@ -21,8 +21,8 @@ import { inSandbox } from "./in-sandbox.ts";
 import { SYSTEM_IP } from "./slaves.ts";
 
 /** A hundred by hand: KILLS=100. */
-const KILLS = Number(process.env.KILLS ?? 12);
-const MODES: readonly Mode[] = ["l2", "l3"];
+const KILLS = Number(process.env.KILLS ?? 9);
+const MODES: readonly Mode[] = ["l2", "l3", "l3s"];
 /** What a daemon's log says when it is half through with taking over, and when it is done: it is killed soon after. */
 const MOMENTS = ["daemon started", "port started", "slave found again"];
 const LATER_MS = 40;
