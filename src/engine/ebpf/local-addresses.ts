@@ -11,6 +11,8 @@ import type { Tables } from "./tables.ts";
 
 /** Routes change by the dozen. */
 const PAUSE_MS = 5;
+/** Of the time, for reading them: where slaves by the thousand are beside their master, its table is long. */
+const SHARE = 1 / 5;
 /** What no table has: "this host", which Linux takes for itself, and the groups of IPv6. */
 const ALWAYS: readonly Local[] = [
   { ip: new Uint8Array(4), length: 32, meaning: LOCAL_ADDRESS },
@@ -30,6 +32,7 @@ export class LocalAddresses {
   readonly #tables: Tables;
   #known: ReadonlyMap<string, Local> = new Map();
   #later: NodeJS.Timeout | undefined;
+  #pauseMs: number = PAUSE_MS;
 
   /** `socket`: rtnetlink in the master's namespace. */
   constructor(socket: NetlinkSocket, tables: Tables) {
@@ -40,8 +43,10 @@ export class LocalAddresses {
   changed(): void {
     this.#later ??= setTimeout(() => {
       this.#later = undefined;
+      const start = performance.now();
       this.read();
-    }, PAUSE_MS);
+      this.#pauseMs = Math.max(PAUSE_MS, (performance.now() - start) / SHARE);
+    }, this.#pauseMs);
   }
 
   read(): void {
