@@ -142,12 +142,12 @@ async function stockOfDaemon(pid: number): Promise<object> {
   };
 }
 
-/** But for the link-local address that the master takes while the test runs. */
+/** But for the link-local address that the master takes meanwhile, and the ids that the kernel gives namespaces for good. */
 const takeStock = (): Promise<string> =>
   shell(
     "host",
     `ip() { ${SYSTEM_IP} "$@"; }
      { ip -br link | cut -d' ' -f1; ip rule; ip -6 rule; ip route show table all; ip -6 route show table all
-       tc qdisc show; nft list ruleset; cut -d' ' -f5 /proc/self/mountinfo; ip netns list
+       tc qdisc show; nft list ruleset; cut -d' ' -f5 /proc/self/mountinfo; ip netns list | cut -d' ' -f1
        ls /proc/sys/net/ipv4/conf; } | grep -v fe80::ff:fe00:2`,
   );
