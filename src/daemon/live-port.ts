@@ -12,7 +12,14 @@ import type { SlaveStatistics } from "../driver/statistics.ts";
 import { removeLeftovers } from "../engine/ebpf/ebpf-engine.ts";
 import type { Engine, EngineChoice, EngineName } from "../engine/engine.ts";
 import { MasterSide } from "../engine/master/master-side.ts";
-import { deleteLink, getLink, type Link, type LinkChange, setLink } from "../linux/netlink/link.ts";
+import {
+  deleteLink,
+  deleteLinks,
+  getLink,
+  type Link,
+  type LinkChange,
+  setLink,
+} from "../linux/netlink/link.ts";
 import { assignNsid } from "../linux/netlink/nsid.ts";
 import { NetlinkError, type NetlinkSocket } from "../linux/netlink/socket.ts";
 import { fdPath } from "../linux/netns.ts";
@@ -306,6 +313,14 @@ export class LivePort {
     this.forget(slave);
     const { socket } = this.#hosts.place;
     if (getLink(socket, slave.hostIfindex) !== undefined) deleteLink(socket, slave.hostIfindex);
+  }
+
+  /** Of all slaves. */
+  removeSlaves(): void {
+    const slaves = this.slaves.all();
+    for (const slave of slaves) this.forget(slave);
+    const hosts = slaves.map(({ hostIfindex }) => hostIfindex);
+    if (hosts.length > 0) deleteLinks(this.#hosts.place.socket, hosts);
   }
 
   /** The slave's devices are gone. */

@@ -83,7 +83,7 @@ export class Ports {
   /** With its slaves: a master takes them along. */
   async remove(port: LivePort): Promise<void> {
     if (!this.#ports.delete(keyOf(port.masterNsid, port.master.index))) return;
-    for (const { id } of port.slaves.all()) port.removeSlave(id);
+    port.removeSlaves();
     await port.close(true);
     port.tell("port ended");
   }

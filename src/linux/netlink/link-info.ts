@@ -78,6 +78,7 @@ export const IFLA_LINKINFO = 18;
 export const IFLA_IFALIAS = 20;
 const IFLA_STATS64 = 23;
 export const IFLA_AF_SPEC = 26;
+export const IFLA_GROUP = 27;
 export const IFLA_NET_NS_FD = 28;
 const IFLA_PROMISCUITY = 30;
 export const IFLA_CARRIER = 33;

@@ -37,6 +37,8 @@ export interface LinkChange {
   /** "" takes it away. */
   alias?: string;
   carrier?: boolean;
+  /** A number that devices may share. */
+  group?: number;
   /** Moves it to the namespace the descriptor is open on. */
   netnsFd?: number;
   /** No link-local address by itself. A move to another namespace forgets that. */
@@ -125,9 +127,10 @@ export function addVeth(socket: NetlinkSocket, spec: VethSpec): info.Link {
 }
 
 export function setLink(socket: NetlinkSocket, index: number, change: LinkChange): void {
-  const { alias, carrier, addrGenModeNone } = change;
+  const { alias, carrier, group, addrGenModeNone } = change;
   const w = writeNew(new AttrWriter(ifinfomsg(index, change)), change);
   if (alias !== undefined) w.bytes(info.IFLA_IFALIAS, Buffer.from(alias));
+  if (group !== undefined) w.u32(info.IFLA_GROUP, group);
   if (carrier !== undefined) w.u8(info.IFLA_CARRIER, Number(carrier));
   if (addrGenModeNone)
     w.nest(info.IFLA_AF_SPEC, (family) =>
@@ -139,6 +142,29 @@ export function setLink(socket: NetlinkSocket, index: number, change: LinkChange
 /** With one end of a veth goes the other. */
 export function deleteLink(socket: NetlinkSocket, index: number): void {
   socket.request(RTM_DELLINK, 0, ifinfomsg(index), `delete device ${index}`);
+}
+
+/**
+ * Many at once: one by one, each keeps the kernel waiting until nobody can be looking at it any more. Those that are gone
+ * already are passed over.
+ */
+export function deleteLinks(socket: NetlinkSocket, indexes: readonly number[]): void {
+  const w = new AttrWriter(ifinfomsg(0)).u32(info.IFLA_GROUP, DOOMED);
+  tolerateGone(() => {
+    for (const index of indexes) tolerateGone(() => setLink(socket, index, { group: DOOMED }));
+    socket.request(RTM_DELLINK, 0, w.finish(), `delete ${indexes.length} devices`);
+  });
+}
+
+/** A group that nobody has. man: ip-link(8). */
+const DOOMED = 0x69706c76;
+
+function tolerateGone(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== "ENODEV") throw error;
+  }
 }
 
 /** What may be said of a new device as of an old one. */
