@@ -1,5 +1,6 @@
 /**
  * `npm test [-- PATH…]`: makes this machine ready and runs every test, or those below the paths (`src/wire`).
+ * `--all` runs those that take minutes on both engines, and breaks the compiler on purpose: half an hour.
  * `--fast` is for `npm run ok`: only what is pure, and nothing is installed.
  * Tests of pure code run side by side, those that make namespaces and devices some at a time: each has a sandbox of
  * its own, and most of them wait. Those that measure time run alone. One report, one set of totals at its end.
@@ -66,6 +67,7 @@ await finishWith(async () => {
   checkNode();
   const words = process.argv.slice(2);
   if (words[0] === "--fast") return test(PURE);
+  if (words[0] === "--all") process.env.IPVLAN_TEST_ALL = words.shift(); // read by test/in-sandbox.ts
   const missing = installTools(TOOLS);
   if (missing.length > 0)
     console.log(`Not installed, tests that need them are skipped: ${missing.join(" ")}`);

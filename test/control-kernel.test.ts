@@ -4,4 +4,4 @@
  */
 import { replayAll } from "./control/suite.ts";
 
-await replayAll(import.meta.url, "kernel", "ebpf");
+await replayAll(import.meta.url, "kernel", "userspace");

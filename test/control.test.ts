@@ -5,4 +5,4 @@
  */
 import { replayAll } from "./control/suite.ts";
 
-await replayAll(import.meta.url, "howto", "both");
+await replayAll(import.meta.url, "howto", "ebpf");

@@ -13,7 +13,7 @@ import { addSlaves, buildLab, SYSTEM_IP } from "./slaves.ts";
 const ANSWER_MS = 2000;
 const SILENCE_MS = 700;
 
-await inSandbox(import.meta.url, { engines: "both" }, () => {
+await inSandbox(import.meta.url, { engines: "both", usually: "ebpf" }, () => {
   before(buildLab);
   beforeEach(() => addSlaves("l2", "bridge"));
   afterEach(() => shell("host", "ipvlan daemon stop --remove"));

@@ -32,7 +32,7 @@ const FRAME_MAX = 1514;
 
 await inSandbox(
   import.meta.url,
-  { needs: ["ethtool", "dumpcap", "tshark"], engines: "both" },
+  { needs: ["ethtool", "dumpcap", "tshark"], engines: "both", usually: "userspace" },
   () => {
     before(async () => {
       await buildLab();

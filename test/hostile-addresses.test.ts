@@ -34,7 +34,7 @@ import { frame, ip } from "./topology.ts";
 
 const CROWD = 4;
 
-await inSandbox(import.meta.url, { needs: ["nft"], engines: "both" }, () => {
+await inSandbox(import.meta.url, { needs: ["nft"], engines: "both", usually: "ebpf" }, () => {
   before(async () => {
     await buildLab();
     await addSlaves("l2", "bridge");

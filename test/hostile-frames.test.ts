@@ -22,7 +22,7 @@ import { addSlaves, buildLab, SYSTEM_IP, setPort } from "./slaves.ts";
 import { Tap } from "./tap.ts";
 import { frame } from "./topology.ts";
 
-await inSandbox(import.meta.url, { engines: "both" }, () => {
+await inSandbox(import.meta.url, { engines: "both", usually: "userspace" }, () => {
   let nicBefore: string;
   let everybody: readonly Tap[];
   before(async () => {

@@ -35,7 +35,7 @@ const FLOODS = {
   },
 } as const;
 
-await inSandbox(import.meta.url, { engines: "both" }, (engine) => {
+await inSandbox(import.meta.url, { engines: "both", usually: "userspace" }, (engine) => {
   before(async () => {
     await buildLab();
     await addLanRoutes();

@@ -10,6 +10,7 @@
  *
  *     await inSandbox(import.meta.url, { engines: "both" }, (engine) => { ... });
  *
+ * Those that take minutes name one on which they `usually` run; on both if all is asked for: `npm test -- --all`.
  * With IPVLAN_ENGINE set all run on that engine only.
  */
 import { spawnSync } from "node:child_process";
@@ -23,6 +24,8 @@ export interface Requirements {
   readonly needs?: readonly string[];
   /** On which engines the tests run; unless said, on the one that ports get by themselves. */
   readonly engines?: "both" | EngineName;
+  /** The one of both on which they run unless all is asked for. */
+  readonly usually?: EngineName;
 }
 
 /** Read by the daemons that the tests' commands start. */
@@ -31,7 +34,7 @@ const ENGINE = "IPVLAN_ENGINE";
 /** `file`: the test file's `import.meta.url`. */
 export async function inSandbox(
   file: string,
-  { needs = [], engines }: Requirements,
+  { needs = [], engines, usually }: Requirements,
   define: (engine: EngineName) => void | Promise<void>,
 ): Promise<void> {
   const chosen = process.env[ENGINE] as EngineName;
@@ -42,9 +45,13 @@ export async function inSandbox(
     return;
   }
   // The runner reads reports from our output; whoever is inside writes there, too.
-  for (const engine of enginesOf(engines, chosen))
+  const wanted = engines === "both" && !allAsked ? (usually ?? engines) : engines;
+  for (const engine of enginesOf(wanted, chosen))
     process.exitCode = (await enterSandbox(file, [], { [ENGINE]: engine })) || process.exitCode;
 }
+
+/** `npm test -- --all` */
+export const allAsked: boolean = process.env.IPVLAN_TEST_ALL !== undefined;
 
 function enginesOf(
   engines: Requirements["engines"],

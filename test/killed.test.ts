@@ -28,7 +28,7 @@ const HOMES = ["host", "ns0", "ns1"];
 const MODES: readonly Mode[] = ["l2", "l3", "l3s"];
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 
-await inSandbox(import.meta.url, { needs: ["nft"], engines: "both" }, () => {
+await inSandbox(import.meta.url, { needs: ["nft"], engines: "both", usually: "userspace" }, () => {
   before(buildLab);
 
   test(`killed ${KILLS} times during changes, it loses no slave and leaves none half made`, async (t) => {

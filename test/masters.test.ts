@@ -11,7 +11,7 @@ import { addSlaves, buildLab, SYSTEM_IP } from "./slaves.ts";
 
 const ANSWER_MS = 3000;
 
-await inSandbox(import.meta.url, { needs: ["nft"], engines: "both" }, () => {
+await inSandbox(import.meta.url, { needs: ["nft"], engines: "both", usually: "ebpf" }, () => {
   before(async () => {
     await buildLab();
     await shell("host", `${SYSTEM_IP} netns add far`);

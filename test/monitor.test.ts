@@ -7,7 +7,7 @@ import { readCases } from "./control/recording.ts";
 import { inSandbox } from "./in-sandbox.ts";
 import { SYSTEM_IP } from "./slaves.ts";
 
-await inSandbox(import.meta.url, { needs: ["nft"], engines: "both" }, () => {
+await inSandbox(import.meta.url, { needs: ["nft"], engines: "both", usually: "ebpf" }, () => {
   before(async () => {
     await buildLan(); // for the names of our command
     await shell("host", `${SYSTEM_IP} link del eth0; ${SYSTEM_IP} netns del lan`);

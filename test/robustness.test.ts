@@ -10,7 +10,7 @@ import { addSlaves, buildLab, SYSTEM_IP, setPort, showPorts } from "./slaves.ts"
 
 const ANSWER_MS = 2000;
 
-await inSandbox(import.meta.url, { engines: "both" }, (engine) => {
+await inSandbox(import.meta.url, { engines: "both", usually: "userspace" }, (engine) => {
   before(async () => {
     await buildLab();
     await addLanRoutes();

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { before, test } from "node:test";
 import { buildLan, shell } from "../../scripts/lab.ts";
 import type { Compat } from "../../src/driver/settings.ts";
-import { inSandbox, type Requirements } from "../in-sandbox.ts";
+import type { EngineName } from "../../src/engine/engine.ts";
+import { inSandbox } from "../in-sandbox.ts";
 import { SYSTEM_IP } from "../slaves.ts";
 import { whySkipped } from "./differences.ts";
 import { buildGround, clearGround } from "./ground.ts";
@@ -11,12 +12,8 @@ import { readCases } from "./recording.ts";
 import { replay } from "./replay.ts";
 
 /** `file`: the test file's `import.meta.url`; there is one for each way, as each takes its time. */
-export const replayAll = (
-  file: string,
-  compat: Compat,
-  engines: NonNullable<Requirements["engines"]>,
-): Promise<void> =>
-  inSandbox(file, { needs: ["nft"], engines }, () => {
+export const replayAll = (file: string, compat: Compat, usually: EngineName): Promise<void> =>
+  inSandbox(file, { needs: ["nft"], engines: "both", usually }, () => {
     before(async () => {
       await buildLan(); // for the names of our command
       await shell("host", `${SYSTEM_IP} link del eth0; ${SYSTEM_IP} netns del lan`);
