@@ -76,8 +76,9 @@ await inSandbox(import.meta.url, { needs: ["iperf3", "ping"] }, () => {
     for (const stream of streams) {
       const { bytes, outOfOrder } = await stream.end();
       t.diagnostic(`${stream.mode}: a stream of ${Math.round(bytes / 1e6)} MB`);
+      // A processor that takes over from another may turn two segments round; a loss would turn round a window of them.
       assert.ok(
-        outOfOrder <= droppedByProcessors() - dropped,
+        outOfOrder <= droppedByProcessors() - dropped + KILLS,
         `${outOfOrder} segments out of order`,
       );
     }
