@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { ADDRESS, spawnAt } from "../scripts/lab.ts";
-import { type Client, clientIn, withDaemon } from "../src/cli/client.ts";
+import { type Client, clientIn, withDaemon } from "../src/client/client.ts";
 import type { Mode } from "../src/driver/settings.ts";
 import {
   addNamespaces,

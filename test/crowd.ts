@@ -9,7 +9,7 @@
 import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { shell } from "../scripts/lab.ts";
-import { type Client, clientOf } from "../src/cli/client.ts";
+import { type Client, clientOf } from "../src/client/client.ts";
 import type { LinkInfo, PortInfo } from "../src/daemon/control.ts";
 import { daemonDirectory } from "../src/daemon/run-directory.ts";
 import { createNetns, pinNetns } from "../src/linux/netns.ts";

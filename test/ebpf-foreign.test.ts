@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { ADDRESS, BIN, netnsOf, shell } from "../scripts/lab.ts";
 import { ping } from "../scripts/ping.ts";
 import { Assembler } from "../src/bpf/assembler.ts";
-import { startDaemon } from "../src/cli/start-daemon.ts";
+import { startDaemon } from "../src/client/start-daemon.ts";
 import { daemonDirectory } from "../src/daemon/run-directory.ts";
 import { attachTcx, mountBpffs, pin, queryTcx } from "../src/linux/bpf/links.ts";
 import { BpfMap } from "../src/linux/bpf/maps.ts";

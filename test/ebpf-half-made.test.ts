@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { ADDRESS, BIN, netnsOf, shell } from "../scripts/lab.ts";
 import { ping } from "../scripts/ping.ts";
-import { startDaemon } from "../src/cli/start-daemon.ts";
+import { startDaemon } from "../src/client/start-daemon.ts";
 import { daemonDirectory } from "../src/daemon/run-directory.ts";
 import { queryTcx } from "../src/linux/bpf/links.ts";
 import * as sys from "../src/linux/sys.ts";

@@ -16,7 +16,7 @@ import { afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ADDRESS, BIN, netnsOf, shell } from "../scripts/lab.ts";
 import { ping } from "../scripts/ping.ts";
-import { startDaemon } from "../src/cli/start-daemon.ts";
+import { startDaemon } from "../src/client/start-daemon.ts";
 import { daemonDirectory } from "../src/daemon/run-directory.ts";
 import { attachTcx, pin, queryTcx } from "../src/linux/bpf/links.ts";
 import { BpfMap } from "../src/linux/bpf/maps.ts";

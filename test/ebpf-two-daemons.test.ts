@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ADDRESS, BIN, shell, spawnAt } from "../scripts/lab.ts";
 import { ping } from "../scripts/ping.ts";
-import { clientOf } from "../src/cli/client.ts";
+import { clientOf } from "../src/client/client.ts";
 import { queryTcx } from "../src/linux/bpf/links.ts";
 import { withNetns } from "../src/linux/netns.ts";
 import * as sys from "../src/linux/sys.ts";

@@ -9,30 +9,20 @@ import { fileURLToPath } from "node:url";
 const root = findRoot(fileURLToPath(new URL(".", import.meta.url)));
 
 /** Folders, lowest first, and the folders that each may reach besides itself. */
+const kernel = ["src/wire", "src/driver/decide", "src/driver", "src/bpf", "src/linux"];
+const served = [...kernel, "src/engine", "src/daemon", "src/client"];
 const layers: Readonly<Record<string, readonly string[]>> = {
   "src/wire": [],
   "src/driver/decide": ["src/wire"],
   "src/driver": ["src/wire", "src/driver/decide"],
   "src/bpf": [],
   "src/linux": ["src/wire", "src/driver", "src/driver/decide", "src/bpf"],
-  "src/engine": ["src/wire", "src/driver", "src/driver/decide", "src/bpf", "src/linux"],
-  "src/daemon": [
-    "src/wire",
-    "src/driver",
-    "src/driver/decide",
-    "src/bpf",
-    "src/linux",
-    "src/engine",
-  ],
-  "src/cli": [
-    "src/wire",
-    "src/driver",
-    "src/driver/decide",
-    "src/bpf",
-    "src/linux",
-    "src/engine",
-    "src/daemon",
-  ],
+  "src/engine": kernel,
+  "src/daemon": [...kernel, "src/engine"],
+  "src/client": ["src/daemon"],
+  "src/cni": served,
+  "src/docker": served,
+  "src/cli": [...served, "src/docker"],
 };
 const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf"];
 /** For the compiler: it runs when programs are built. */

@@ -1,6 +1,7 @@
 /** What a request is carried out with, and how the daemon's refusals read. */
 import { existsSync } from "node:fs";
-import { ControlFailure, Daemons } from "./client.ts";
+import { ControlFailure, Daemons } from "../client/client.ts";
+import { daemonWords } from "../client/daemon-words.ts";
 import { explained, noSuchDevice, refused, STATUS_USAGE, UsageError } from "./errors.ts";
 import type { Options } from "./options.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
@@ -32,6 +33,10 @@ function getNamespace(options: Options): string {
 /** Options that make the system's `ip` work in the same namespace. */
 export const namespaceWords = ({ options }: Call): string[] =>
   options.netns === undefined ? [] : ["-n", options.netns];
+
+/** What starts the daemon of the namespace that the command is about. */
+export const daemonWordsOf = ({ options, netns, self }: Call): string[] =>
+  daemonWords(self, options.netns === undefined ? undefined : netns);
 
 /** The line was not ours after all. */
 export const passLineOn = (call: Call): Promise<number> =>

@@ -10,8 +10,6 @@ export const STATUS_USAGE = 255;
 export const STATUS_FAILED = 1;
 /** The words were understood and the driver said no. */
 export const STATUS_REFUSED = 2;
-/** `daemon run` where another daemon serves already. */
-export const STATUS_SERVED = 3;
 
 /** A command that was not carried out; `message` is printed as it is. */
 export class UsageError extends Error {

@@ -3,10 +3,10 @@
  * would be set then, and no frame for it would arrive.
  */
 
+import type { Daemons } from "../client/client.ts";
 import { formatPrefix } from "../wire/address.ts";
 import { type AddressAdd, isTaken } from "./addr-add.ts";
 import { type Call, passLineOn } from "./call.ts";
-import type { Daemons } from "./client.ts";
 import { explained } from "./errors.ts";
 
 export async function addAddress(request: AddressAdd, call: Call): Promise<number> {

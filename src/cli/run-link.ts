@@ -1,15 +1,14 @@
 /** `link add`, `link set` and `link delete` of slaves, through the daemon they belong to. */
 import { existsSync } from "node:fs";
+import { type Client, NoDaemonError } from "../client/client.ts";
+import { startDaemon } from "../client/start-daemon.ts";
 import type { LinkChanged } from "../daemon/control.ts";
 import { daemonDirectory } from "../daemon/run-directory.ts";
-import { about, type Call, namespaceWords, passLineOn, Refusal } from "./call.ts";
-import { type Client, NoDaemonError } from "./client.ts";
-import { daemonWords } from "./daemon-words.ts";
+import { about, type Call, daemonWordsOf, namespaceWords, passLineOn, Refusal } from "./call.ts";
 import { noSuchDevice, notPermitted, refused, wrongArgument } from "./errors.ts";
 import type { LinkAdd } from "./link-add.ts";
 import type { LinkDelete, LinkSet } from "./link-set.ts";
 import { findRefusal, type Stack } from "./stacking.ts";
-import { startDaemon } from "./start-daemon.ts";
 import { capture, getSystemIp, passOn } from "./system-ip.ts";
 import { findInteger } from "./words.ts";
 
@@ -89,7 +88,7 @@ async function clientForMaster(master: string, call: Call): Promise<Client> {
 }
 
 const start = (call: Call): Promise<Client> =>
-  startDaemon(daemonDirectory(call.netns), call.netns, daemonWords(call));
+  startDaemon(daemonDirectory(call.netns), call.netns, daemonWordsOf(call));
 
 async function checkDevice(name: string, call: Call): Promise<void> {
   const words = [...namespaceWords(call), "link", "show", "dev", name];

@@ -1,8 +1,8 @@
 /** `monitor`: the system's `ip monitor`, and what it says about our slaves put right as it comes. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Daemons } from "../client/client.ts";
 import type { LinkInfo } from "../daemon/control.ts";
 import type { Call } from "./call.ts";
-import type { Daemons } from "./client.ts";
 import type { Monitor } from "./command.ts";
 import { type Facts, factsOf, findPair, type Pair, TextRewriter } from "./rewrite.ts";
 import { getSystemIp, stream } from "./system-ip.ts";

@@ -1,11 +1,11 @@
 /** `port`, `status` and `daemon`: about the masters of one namespace, so the daemon of that namespace answers. */
-import { about, type Call } from "./call.ts";
-import { clientOf, NoDaemonError, withDaemon } from "./client.ts";
-import { daemonWords } from "./daemon-words.ts";
-import { notPermitted, STATUS_FAILED, STATUS_SERVED, UsageError } from "./errors.ts";
+import { clientOf, NoDaemonError, withDaemon } from "../client/client.ts";
+import { demandPrivilege } from "../client/privilege.ts";
+import { STATUS_SERVED } from "../client/start-daemon.ts";
+import { about, type Call, daemonWordsOf } from "./call.ts";
+import { notPermitted, STATUS_FAILED, UsageError } from "./errors.ts";
 import type { DaemonRun, DaemonStop, PortSet, PortShow } from "./port.ts";
 import { engineOfEnvironment } from "./port.ts";
-import { demandPrivilege } from "./privilege.ts";
 import { formatPorts, formatStatus } from "./status.ts";
 import { passOn } from "./system-ip.ts";
 
@@ -32,7 +32,7 @@ export async function setPort({ verb, master, ...said }: PortSet, call: Call): P
 /** The daemon and what it needs are loaded only when it is to run. */
 export async function runDaemon({ engine }: DaemonRun, call: Call): Promise<number> {
   if (call.options.netns !== undefined) {
-    const [program = "", ...words] = daemonWords(call);
+    const [program = "", ...words] = daemonWordsOf(call);
     return passOn(program, [...words, ...(engine === undefined ? [] : ["--engine", engine])]);
   }
   demandPrivilege();

@@ -1,8 +1,9 @@
 /** Carries a command out and returns the exit status; whatever goes wrong is one text on stderr. */
 import { readFileSync } from "node:fs";
+import { NotPermittedError } from "../client/privilege.ts";
 import type { Call } from "./call.ts";
 import { parseCommand, parseObject, type Request } from "./command.ts";
-import { STATUS_REFUSED, STATUS_USAGE, UsageError } from "./errors.ts";
+import { notPermitted, STATUS_REFUSED, STATUS_USAGE, UsageError } from "./errors.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
 import { type Text, usages } from "./usage.ts";
 
@@ -31,7 +32,8 @@ function runLine(words: readonly string[], call: Call): Promise<number> | number
 async function guarded(action: () => Promise<number> | number): Promise<number> {
   try {
     return await action();
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof NotPermittedError ? notPermitted() : thrown;
     const isOurs = error instanceof UsageError;
     const text = error instanceof Error ? error.message : String(error);
     process.stderr.write(isOurs ? `${text}\n` : `ipvlan: ${text}\n`);

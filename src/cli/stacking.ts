@@ -2,7 +2,7 @@
  * What a slave and a master do not take: another MAC, devices on top, a bridge or bond above. The kernel would let a
  * veth have all of it; Linux's driver refuses, so we do (D11). Words in, answer out, no I/O.
  */
-import type { Role } from "./client.ts";
+import type { Role } from "../client/client.ts";
 import type { DeviceWords, Setting } from "./device-words.ts";
 import { explained, refused, type UsageError } from "./errors.ts";
 

@@ -33,7 +33,9 @@ function formatStatusOf(port: PortInfo): string {
   ].join("\n");
 }
 
+/** Of those that a container tool has made it says for whom. */
 function formatSlaves(slaves: readonly LinkInfo[]): string[] {
+  const areLabelled = slaves.some(({ label }) => label !== undefined);
   const rows = slaves.map((slave) => [
     slave.name,
     slave.here ? "here" : (slave.netns ?? "elsewhere"),
@@ -41,8 +43,10 @@ function formatSlaves(slaves: readonly LinkInfo[]): string[] {
     String(slave.mtu),
     String(slave.deviceId),
     slave.addresses.join(" ") || "none",
+    ...(areLabelled ? [slave.label ?? ""] : []),
   ]);
-  return table([["slave", "namespace", "state", "mtu", "id", "addresses"], ...rows]);
+  const head = ["slave", "namespace", "state", "mtu", "id", "addresses"];
+  return table([[...head, ...(areLabelled ? ["made for"] : [])], ...rows]);
 }
 
 const formatConflict = ({ address, holder, claimants }: Conflict): string =>

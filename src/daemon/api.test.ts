@@ -17,7 +17,7 @@ import { pino } from "pino";
 import { PortError } from "../driver/errors.ts";
 import { BODY_BYTES_MAX, buildApi, CONNECTIONS_MAX, REQUEST_MS_MAX } from "./api.ts";
 import type { Registry } from "./registry.ts";
-import { requests } from "./schemas.ts";
+import { requests, type Schema } from "./schemas.ts";
 
 const FILE = new URL("../../../docs/openapi.json", import.meta.url);
 const HERE = "/proc/self/ns/net";
@@ -34,6 +34,7 @@ const registry = {
   addSlave: refuse,
   setSlave: refuse,
   removeSlave: () => Promise.resolve(),
+  removeLabelled: () => Promise.resolve(),
   setCompat: refuse,
 };
 async function refuse(): Promise<never> {
@@ -83,7 +84,11 @@ describe("whatever it is sent", () => {
       "private",
     ),
   );
-  const anyBody = fc.oneof(fc.json(), anyText, ...Object.values(requests).map(anyOf));
+  const anyBody = fc.oneof(
+    fc.json(),
+    anyText,
+    ...Object.values(requests).flatMap(alternatives).map(anyOf),
+  );
   const anyRequest = fc.record({
     method: fc.constantFrom("GET", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"),
     path: fc.oneof(
@@ -108,9 +113,13 @@ describe("whatever it is sent", () => {
     );
   });
 
+  function alternatives(schema: Schema): readonly Schema[] {
+    return (schema.anyOf as Schema[] | undefined) ?? [schema];
+  }
+
   /** What a request's schema allows, more or less. */
-  function anyOf(schema: object): fc.Arbitrary<string> {
-    const { properties } = schema as {
+  function anyOf(schema: Schema): fc.Arbitrary<string> {
+    const { properties } = schema as unknown as {
       properties: Record<string, { enum?: string[]; type: string }>;
     };
     const fields = Object.entries(properties).map(([name, { enum: words, type }]) => {

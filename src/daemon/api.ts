@@ -20,6 +20,7 @@ import type {
   CreateLink,
   Here,
   LinkChanged,
+  RemoveLabelled,
   RemoveLink,
   Stop,
 } from "./control.ts";
@@ -138,11 +139,14 @@ function addLinkRoutes(api: FastifyInstance, registry: Registry): void {
       ),
   );
 
-  api.delete<{ Body: RemoveLink }>(
+  api.delete<{ Body: RemoveLink | RemoveLabelled }>(
     "/v1/links",
     says("Delete a slave", { body: requests.removeLink }, { 204: NO_CONTENT }),
-    async ({ body: { netns, name }, raw }, reply) => {
-      await inNamespaces([netns], (here) => registry.removeSlave(here, name, rightsOf(raw.socket)));
+    async ({ body, raw }, reply) => {
+      const rights = rightsOf(raw.socket);
+      if ("label" in body) await registry.removeLabelled(body.label, rights);
+      else
+        await inNamespaces([body.netns], (here) => registry.removeSlave(here, body.name, rights));
       return reply.code(204).send();
     },
   );

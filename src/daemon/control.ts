@@ -25,6 +25,8 @@ export interface LinkInfo {
   readonly addresses: readonly string[];
   /** How many more it may have: what the port or the slave has room for. */
   readonly room: number;
+  /** For whom it was made, if that was said. */
+  readonly label?: string;
   /** How often an address was not taken, because the slave or the port has too many; absent: never. */
   readonly refused?: number;
   readonly statistics: Readonly<Record<string, number>>;
@@ -66,6 +68,12 @@ export interface CreateLink {
   readonly target?: string;
   readonly up?: boolean;
   readonly mtu?: number;
+  /** For whom it is made: 1 to 200 visible ASCII characters. At most one slave of a daemon has it. */
+  readonly label?: string;
+  /** What moves the frames of a new port; EBUSY if the port is there and has another. */
+  readonly engine?: EngineChoice;
+  /** EBUSY rather than to change the ways of a port that has slaves. */
+  readonly keep?: boolean;
 }
 
 /** PATCH /v1/links. */
@@ -80,6 +88,11 @@ export interface ChangeLink {
 export interface RemoveLink {
   readonly netns: string;
   readonly name: string;
+}
+
+/** DELETE /v1/links, too: the slave that was made for somebody, wherever it is. */
+export interface RemoveLabelled {
+  readonly label: string;
 }
 
 /** Answer to the first two: the slave, and the other slaves of the port whose mode or flag changed with it. */

@@ -6,6 +6,7 @@ import { ENGINE_CHOICES } from "../engine/engine.ts";
 import {
   downName,
   hostName,
+  LABEL_PATTERN,
   PORTS_MAX,
   parsePortAlias,
   parseSlaveAlias,
@@ -18,6 +19,7 @@ const anyPort = fc.integer({ min: 1, max: PORTS_MAX });
 const anyId = fc.integer({ min: 1, max: 65_533 });
 /** Kernel: dev_valid_name(). */
 const anyName = fc.stringMatching(/^[!-.0-9;-~]{1,15}$/);
+const anyLabel = fc.stringMatching(new RegExp(LABEL_PATTERN));
 const oneOf = <T extends string>(all: Readonly<Record<T, number>>) =>
   fc.constantFrom(...(Object.keys(all) as T[]));
 const anySettings: fc.Arbitrary<Settings> = fc.record(
@@ -27,8 +29,9 @@ const anySettings: fc.Arbitrary<Settings> = fc.record(
 
 test("a slave is told again from its alias", () => {
   fc.assert(
-    fc.property(anyPort, anyId, (port, id) => {
-      assert.deepEqual(parseSlaveAlias(slaveAlias({ port, id })), { id, port });
+    fc.property(anyPort, anyId, fc.option(anyLabel, { nil: undefined }), (port, id, label) => {
+      const identity = { id, port, ...(label !== undefined && { label }) };
+      assert.deepEqual(parseSlaveAlias(slaveAlias(identity)), identity);
     }),
   );
 });

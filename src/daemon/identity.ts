@@ -23,7 +23,12 @@ export interface MasterId {
 export interface SlaveIdentity {
   readonly id: Slave;
   readonly port: PortId;
+  /** For whom it was made, in the words of who made it: `LABEL_PATTERN`. */
+  readonly label?: string | undefined;
 }
+
+/** Fits an alias with all else that stands there. Kernel: IFALIASZ is 256. */
+export const LABEL_PATTERN = "^[!-~]{1,200}$";
 
 /** What the end of a port's pair tells. */
 export interface PortIdentity {
@@ -41,7 +46,8 @@ export const hostName = ({ port, id }: SlaveIdentity): string => `s${port}.${id}
 /** Our end of the pair that leads up into the master's namespace. */
 export const downName = (port: PortId): string => `down${port}`;
 
-export const slaveAlias = ({ id, port }: SlaveIdentity): string => `ipvlan slave ${id} of ${port}`;
+export const slaveAlias = ({ id, port, label }: SlaveIdentity): string =>
+  `ipvlan slave ${id} of ${port}${label === undefined ? "" : ` for ${label}`}`;
 
 export function portAlias({ port, master, settings, engine, isChanging }: PortIdentity): string {
   const { mode, flag, compat } = settings;
@@ -51,8 +57,10 @@ export function portAlias({ port, master, settings, engine, isChanging }: PortId
 
 /** Undefined for a device that is no host end of ours. */
 export function parseSlaveAlias(alias: string | undefined): SlaveIdentity | undefined {
-  const told = /^ipvlan slave (\d+) of (\d+)$/.exec(alias ?? "");
-  return told ? { id: Number(told[1]), port: Number(told[2]) } : undefined;
+  const told = /^ipvlan slave (\d+) of (\d+)(?: for ([!-~]+))?$/.exec(alias ?? "");
+  if (told === null) return undefined;
+  const [, id, port, label] = told;
+  return { id: Number(id), port: Number(port), ...(label !== undefined && { label }) };
 }
 
 /** Undefined for a device that is not the end of a port's pair. */

@@ -27,6 +27,7 @@ export function linkInfo(port: LivePort, slave: Slave, hereNsid: number): LinkIn
     up: slave.up,
     addresses: [...slave.addresses.keys()],
     room: port.slaves.roomOf(slave),
+    ...(slave.label !== undefined && { label: slave.label }),
     ...(slave.refused > 0 && { refused: slave.refused }),
     statistics: { ...counters, ...drops },
   };

@@ -27,7 +27,14 @@ import type { Ip, Mac } from "../wire/address.ts";
 import { ConflictLog } from "./conflict-log.ts";
 import { type EngineParts, engineFor } from "./engine-choice.ts";
 import { HostEnds, type HostPlace, hostMtu, type NewHostEnd } from "./host-ends.ts";
-import { downName, type PortId, type PortIdentity, portAlias, slaveAlias } from "./identity.ts";
+import {
+  downName,
+  type PortId,
+  type PortIdentity,
+  portAlias,
+  type SlaveIdentity,
+  slaveAlias,
+} from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { Slave } from "./slave.ts";
 import { SlaveTable } from "./slave-table.ts";
@@ -75,7 +82,11 @@ export interface NewSlave {
   readonly name: string;
   readonly mtu?: number | undefined;
   readonly up?: boolean | undefined;
+  readonly label?: string | undefined;
 }
+
+/** What tells a slave on its port. */
+type Told = Omit<SlaveIdentity, "port">;
 
 export class LivePort {
   readonly id: PortId;
@@ -216,7 +227,7 @@ export class LivePort {
       throw error;
     }
     try {
-      const slave = await this.adopt(host, id);
+      const slave = await this.adopt(host, { id, label: spec.label });
       slave.forbidSharedLinkLocal(this.port.mac);
       if (spec.up === true) slave.change({ up: true });
       this.tell("slave added", named(slave));
@@ -228,14 +239,15 @@ export class LivePort {
   }
 
   /** The slave is complete. */
-  confirm({ id, hostIfindex }: Slave): void {
-    setLink(this.#hosts.place.socket, hostIfindex, { alias: slaveAlias({ port: this.id, id }) });
+  confirm({ id, label, hostIfindex }: Slave): void {
+    const alias = slaveAlias({ port: this.id, id, label });
+    setLink(this.#hosts.place.socket, hostIfindex, { alias });
   }
 
   /** Takes a slave that has its devices into service: a new one, or one of a former run. */
-  async adopt(host: Link, id: DeviceId): Promise<Slave> {
+  async adopt(host: Link, { id, label }: Told): Promise<Slave> {
     if (!this.port.slaves().includes(id)) this.port.addSlave(id);
-    const slave = this.slaves.add(id, host.index);
+    const slave = this.slaves.add(id, host.index, label);
     await this.#serve(slave);
     this.slaves.seek(slave);
     if (this.#isChanging) slave.change({ noarp: this.noarp });
@@ -243,8 +255,8 @@ export class LivePort {
   }
 
   /** As `adopt`, for one whose host end is where another engine wants it, or another master. */
-  bring(host: Link, id: DeviceId, from: HostPlace): Promise<Slave> {
-    return this.adopt(this.#hosts.bring(host, id, from), id);
+  bring(host: Link, told: Told, from: HostPlace): Promise<Slave> {
+    return this.adopt(this.#hosts.bring(host, told.id, from), told);
   }
 
   /** All slaves of a former run are adopted. */

@@ -64,6 +64,13 @@ export class Ports {
     return undefined;
   }
 
+  /** The slave that was made for somebody. */
+  findLabelled(label: string): Found | undefined {
+    for (const port of this.#ports.values())
+      for (const slave of port.slaves.all()) if (slave.label === label) return { port, slave };
+    return undefined;
+  }
+
   /** A namespace's id in the private one. */
   nsidOf(netns: string): number {
     const fd = openSync(netns, "r");
@@ -75,8 +82,12 @@ export class Ports {
   }
 
   /** A port that there was not before. */
-  add(netns: string, master: Link, settings: Settings): Promise<LivePort> {
-    const { engine } = this.#ground;
+  add(
+    netns: string,
+    master: Link,
+    settings: Settings,
+    engine: EngineChoice = this.#ground.engine,
+  ): Promise<LivePort> {
     return this.#start(netns, { id: this.#newId(), master, settings, engine, isNew: true });
   }
 
@@ -229,9 +240,7 @@ async function adoptSlave(port: LivePort, hosts: HostEnds, host: Link): Promise<
   const told = parseSlaveAlias(host.alias);
   if (told === undefined) return deleteLink(hosts.place.socket, host.index);
   const isInPlace = hosts.nsid === port.hosts.nsid;
-  const slave = await (isInPlace
-    ? port.adopt(host, told.id)
-    : port.bring(host, told.id, hosts.place));
+  const slave = await (isInPlace ? port.adopt(host, told) : port.bring(host, told, hosts.place));
   port.tell("slave found again", named(slave));
 }
 

@@ -25,6 +25,10 @@ export interface SlaveRequest extends NewSlave, Said {
   readonly netns: string;
   readonly target?: string | undefined;
   readonly master: string;
+  /** What a new port gets; one that is there has it, or refuses. */
+  readonly engine?: EngineChoice | undefined;
+  /** A port that has slaves refuses what would change its ways for them. */
+  readonly keep?: boolean | undefined;
 }
 
 /** What somebody says of a port as a whole. */
@@ -82,6 +86,8 @@ export class Registry {
     return this.#inTurn(async () => {
       demand(may(request.netns) && may(request.target ?? request.netns));
       refuseMtu(request.mtu);
+      if (request.label !== undefined && this.#ports.findLabelled(request.label) !== undefined)
+        throw new PortError("EEXIST", `there is a slave for ${request.label}`);
       const target = openSync(request.target ?? request.netns, "r");
       try {
         const [port, isNew] = await this.#portFor(request, may);
@@ -106,10 +112,19 @@ export class Registry {
 
   removeSlave(netns: string, name: string, may: Rights): Promise<void> {
     return this.#inTurn(async () => {
-      const { port, slave } = this.#getSlave(netns, name);
-      demand(may(netns) || may(port.masterNetnsPath));
-      port.removeSlave(slave.id);
-      await this.#ports.removeIfEmpty(port);
+      const found = this.#getSlave(netns, name);
+      demand(may(netns) || may(found.port.masterNetnsPath));
+      await this.#remove(found);
+    });
+  }
+
+  /** Wherever it is. */
+  removeLabelled(label: string, may: Rights): Promise<void> {
+    return this.#inTurn(async () => {
+      const found = this.#ports.findLabelled(label);
+      if (found === undefined) throw new PortError("ENODEV");
+      demand(may(found.port.masterNetnsPath));
+      await this.#remove(found);
     });
   }
 
@@ -139,15 +154,20 @@ export class Registry {
     const below = this.#ports.findSlave(request.netns, request.master);
     if (below !== undefined) {
       demand(may(below.port.masterNetnsPath));
+      refuseChange(below.port, request);
       return [below.port, false]; // a slave named as master means that slave's master
     }
     const master = findMaster(request.netns, request.master);
     if (master === undefined) throw new PortError("ENODEV");
     const port = this.#ports.findPort(request.netns, master.index);
-    if (port !== undefined) return [port, false];
+    if (port !== undefined) {
+      refuseChange(port, request);
+      return [port, false];
+    }
     withNetns(request.netns, () => refuseUnfit(master));
-    const { mode = DEFAULTS.mode, flag = DEFAULTS.flag } = request;
-    return [await this.#ports.add(request.netns, master, { ...DEFAULTS, mode, flag }), true];
+    const { mode = DEFAULTS.mode, flag = DEFAULTS.flag, engine } = request;
+    const settings = { ...DEFAULTS, mode, flag };
+    return [await this.#ports.add(request.netns, master, settings, engine), true];
   }
 
   async #addTo(port: LivePort, request: SlaveRequest, target: number): Promise<Touched> {
@@ -160,6 +180,11 @@ export class Registry {
       port.removeSlave(slave.id);
       throw error;
     }
+  }
+
+  async #remove({ port, slave }: Found): Promise<void> {
+    port.removeSlave(slave.id);
+    await this.#ports.removeIfEmpty(port);
   }
 
   #getSlave(netns: string, name: string): Found {
@@ -192,6 +217,18 @@ export class Registry {
 
 function demand(isAllowed: boolean): void {
   if (!isAllowed) throw new PortError("EPERM");
+}
+
+/** What a port is, it is for all its slaves. */
+function refuseChange(port: LivePort, { keep, engine = "auto", ...said }: SlaveRequest): void {
+  const is = port.port.settings;
+  const wanted = port.port.settingsOfNewSlave(said);
+  const isLike = !keep || (wanted.mode === is.mode && wanted.flag === is.flag);
+  if (isLike && (engine === "auto" || engine === port.engineName)) return;
+  const ways = `mode ${is.mode} ${is.flag}${isLike ? ` with engine ${port.engineName}` : ""}`;
+  const count = port.slaves.size;
+  const slaves = `${count} ${count === 1 ? "slave" : "slaves"}`;
+  throw new PortError("EBUSY", `${port.master.name} is in ${ways} for ${slaves}`);
 }
 
 /** Kernel: dev_validate_mtu(), where an MTU is a signed number. */

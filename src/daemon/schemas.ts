@@ -18,9 +18,11 @@ import type {
   PortInfo,
   Ports,
   Refusal,
+  RemoveLabelled,
   RemoveLink,
   Stop,
 } from "./control.ts";
+import { LABEL_PATTERN } from "./identity.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -46,6 +48,7 @@ const given: Schema = {
   maxLength: TEXT_MAX,
   pattern: "^[^\\u0000]+$",
 };
+const label: Schema = { type: "string", pattern: LABEL_PATTERN };
 const text: Schema = { type: "string" };
 const count: Schema = { type: "integer", minimum: 0 };
 const boolean: Schema = { type: "boolean" };
@@ -66,10 +69,16 @@ export const requests: Fields<
 > = {
   createLink: object<CreateLink>(
     { netns: given, master: given, name: given },
-    { mode, flag, target: given, up: boolean, mtu },
+    { mode, flag, target: given, up: boolean, mtu, label, engine, keep: boolean },
   ),
   changeLink: object<ChangeLink>({ netns: given, name: given }, { mode, flag }),
-  removeLink: object<RemoveLink>({ netns: given, name: given }, {}),
+  removeLink: {
+    type: "object",
+    anyOf: [
+      object<RemoveLink>({ netns: given, name: given }, {}),
+      object<RemoveLabelled>({ label }, {}),
+    ],
+  },
   changePort: object<ChangePort>({ netns: given, master: given }, { compat, engine }),
   here: object<Here>({ netns: given }, {}),
   stop: object<Stop>({}, { remove: boolean }),
@@ -106,7 +115,7 @@ export const components: Readonly<Record<string, Schema>> = {
       room: count,
       statistics: counters,
     },
-    { netns: text, refused: count },
+    { netns: text, label, refused: count },
   ),
   Conflict: object<Conflict>({ address: text, holder: text, claimants: list(text) }, {}),
   PortInfo: object<PortInfo>(

@@ -73,8 +73,8 @@ export class SlaveTable {
   }
 
   /** Nothing is known of it yet: `seek`. */
-  add(id: DeviceId, hostIfindex: number): Slave {
-    const slave = new Slave(this.#socket, id, hostIfindex);
+  add(id: DeviceId, hostIfindex: number, label?: string): Slave {
+    const slave = new Slave(this.#socket, id, hostIfindex, label);
     this.#slaves.set(id, slave);
     this.#byHost.set(hostIfindex, slave);
     return slave;

@@ -15,6 +15,8 @@ const IFF_PROMISC = 0x100;
 
 export class Slave {
   readonly id: DeviceId;
+  /** For whom it was made, if that was said. */
+  readonly label: string | undefined;
   /** Its host end: `host-ends.ts`. */
   hostIfindex: number;
   name = "";
@@ -33,10 +35,11 @@ export class Slave {
   #found: { readonly path: string; readonly nsid: number; readonly file: Stats } | undefined;
 
   /** `socket`: rtnetlink in the private namespace. */
-  constructor(socket: NetlinkSocket, id: DeviceId, hostIfindex: number) {
+  constructor(socket: NetlinkSocket, id: DeviceId, hostIfindex: number, label?: string) {
     this.#socket = socket;
     this.id = id;
     this.hostIfindex = hostIfindex;
+    this.label = label;
   }
 
   /** A path to its namespace now. */

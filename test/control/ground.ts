@@ -10,7 +10,7 @@ import type { ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { netnsOf, shell, spawnAt } from "../../scripts/lab.ts";
-import { type Client, clientIn } from "../../src/cli/client.ts";
+import { type Client, clientIn } from "../../src/client/client.ts";
 import { daemonDirectory, runDirectory } from "../../src/daemon/run-directory.ts";
 import { SYSTEM_IP } from "../slaves.ts";
 

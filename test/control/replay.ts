@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { BIN, netnsOf, shell } from "../../scripts/lab.ts";
-import { ControlFailure, Daemons } from "../../src/cli/client.ts";
 import { factsOf, rewriteJson } from "../../src/cli/rewrite.ts";
-import { startDaemon } from "../../src/cli/start-daemon.ts";
+import { ControlFailure, Daemons } from "../../src/client/client.ts";
+import { startDaemon } from "../../src/client/start-daemon.ts";
 import type { ChangeLink, CreateLink } from "../../src/daemon/control.ts";
 import { daemonDirectory } from "../../src/daemon/run-directory.ts";
 import type { Compat } from "../../src/driver/settings.ts";

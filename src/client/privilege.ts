@@ -3,7 +3,11 @@
  * may not leaves no folder and no log behind, and hears what `ip` would say.
  */
 import { readFileSync } from "node:fs";
-import { notPermitted } from "./errors.ts";
+
+/** Who asks may not make namespaces and devices. */
+export class NotPermittedError extends Error {
+  override readonly name = "NotPermittedError";
+}
 
 /** Bits of capabilities(7). */
 const CAP_NET_ADMIN = 1n << 12n;
@@ -13,5 +17,5 @@ const NEEDED = CAP_NET_ADMIN | CAP_SYS_ADMIN;
 export function demandPrivilege(): void {
   const status = readFileSync("/proc/self/status", "utf8");
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(status)?.[1] ?? "0"}`);
-  if ((effective & NEEDED) !== NEEDED) throw notPermitted();
+  if ((effective & NEEDED) !== NEEDED) throw new NotPermittedError("Operation not permitted");
 }

@@ -7,17 +7,13 @@
 import { readlinkSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { runDirectory } from "../daemon/run-directory.ts";
-import type { Call } from "./call.ts";
 
-export function daemonWords({
-  options,
-  netns,
-  self,
-}: Pick<Call, "options" | "netns" | "self">): string[] {
-  const words = [process.execPath, self, "daemon", "run"];
+/** `script` is what understands `daemon run`; `netns` a path that opens to the namespace to serve, if it is another's. */
+export function daemonWords(script: string, netns?: string): string[] {
+  const words = [process.execPath, script, "daemon", "run"];
   const where = [
-    ...(options.netns === undefined ? [] : [`--net=${netns}`]),
-    ...(isElsewhere() && isSameThere([dirname(runDirectory()), process.execPath, self])
+    ...(netns === undefined ? [] : [`--net=${netns}`]),
+    ...(isElsewhere() && isSameThere([dirname(runDirectory()), process.execPath, script])
       ? [`--mount=${FIRST}/ns/mnt`]
       : []),
   ];

@@ -3,8 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
-import { STATUS_SERVED, UsageError } from "./errors.ts";
-import { startDaemon } from "./start-daemon.ts";
+import { STATUS_SERVED, startDaemon } from "./start-daemon.ts";
 
 const netns = "/proc/self/ns/net";
 
@@ -43,11 +42,11 @@ test("a daemon that does not start is reported with the last line of its log", a
   const words = [process.execPath, "-e", 'console.error("no\\nno memory"); process.exit(1)'];
   await assert.rejects(
     startDaemon(directory, netns, words),
-    (error) => error instanceof UsageError && /daemon\.log\): no memory$/.test(error.message),
+    /^Error: the daemon did not start \(.*daemon\.log\): no memory$/,
   );
 });
 
 test("a program that does not exist is reported, not thrown", async (t) => {
   const directory = newDirectory(t);
-  await assert.rejects(startDaemon(directory, netns, ["/nonexistent"]), UsageError);
+  await assert.rejects(startDaemon(directory, netns, ["/nonexistent"]), /did not start/);
 });

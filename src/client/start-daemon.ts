@@ -7,8 +7,10 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, clientIn, withDaemon } from "./client.ts";
-import { STATUS_REFUSED, STATUS_SERVED, UsageError } from "./errors.ts";
 import { demandPrivilege } from "./privilege.ts";
+
+/** Exit status of `daemon run` where another daemon serves already. */
+export const STATUS_SERVED = 3;
 
 const START_TIMEOUT_MS = 10_000;
 /** Another's daemon may still be starting when ours has ended for it. */
@@ -55,8 +57,8 @@ function spawnDetached(
 
 const logIn = (directory: string): string => join(directory, "daemon.log");
 
-function notStarted(directory: string): UsageError {
+function notStarted(directory: string): Error {
   const log = logIn(directory);
   const lastLine = readFileSync(log, "utf8").trimEnd().split("\n").at(-1) ?? "";
-  return new UsageError(`ipvlan: the daemon did not start (${log}): ${lastLine}`, STATUS_REFUSED);
+  return new Error(`the daemon did not start (${log}): ${lastLine}`);
 }

@@ -1,5 +1,5 @@
 /**
- * The command's end of the control socket: HTTP with JSON, nothing but node:http, because the time a command
+ * The asking end of the control socket: HTTP with JSON, nothing but node:http, because the time a command
  * takes is mostly the time it takes to load.
  *
  * A daemon serves the masters of one network namespace and listens in a directory named by that namespace's
@@ -70,6 +70,11 @@ export class Client {
 
   deleteLink(netns: string, name: string): Promise<void> {
     return this.#ask("DELETE", "/v1/links", { netns, name });
+  }
+
+  /** The slave that was made for somebody, wherever it is. */
+  deleteLabelled(label: string): Promise<void> {
+    return this.#ask("DELETE", "/v1/links", { label });
   }
 
   /** All slaves that the daemon knows, seen from a namespace. */
