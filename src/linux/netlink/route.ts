@@ -45,6 +45,9 @@ export interface RouteSpec {
   scope?: number;
   /** Lower is preferred. */
   priority?: number;
+  /** Bytes of a packet on this way, and of TCP's segments in it, at most; left out: as the device has it. */
+  mtu?: number;
+  advmss?: number;
 }
 
 /** One way of a route that has several. */
@@ -80,9 +83,12 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_PREFSRC = 7;
+const RTA_METRICS = 8;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
+const RTAX_MTU = 2;
+const RTAX_ADVMSS = 8;
 
 /** struct rtnexthop. */
 const RTNEXTHOP = 8;
@@ -136,6 +142,12 @@ export function dumpRoutes(
 export function addRoute(socket: NetlinkSocket, spec: RouteSpec): void {
   const doing = `add a route to table ${spec.table}`;
   socket.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, encodeRoute(spec), doing);
+}
+
+/** Beside those for the same destination; throws EEXIST only if there is one that is the same in all. */
+export function appendRoute(socket: NetlinkSocket, spec: RouteSpec): void {
+  const doing = `add a route to table ${spec.table}`;
+  socket.request(RTM_NEWROUTE, NLM_F_CREATE, encodeRoute(spec), doing);
 }
 
 /** Takes the place of the one for the same destination, table and priority, if any. */
@@ -196,12 +208,17 @@ function readGateway(told: Attrs): Uint8Array | undefined {
 }
 
 function encodeRoute(spec: RouteSpec): Uint8Array {
-  const { family, dst, gateway, oif, priority } = spec;
+  const { family, dst, gateway, oif, priority, mtu, advmss } = spec;
   const fixed = { family, dst: spec.prefixLength, type: spec.type, scope: scopeOf(spec) };
   const w = new AttrWriter(rtmsg({ ...fixed, onlink: spec.onlink })).u32(RTA_TABLE, spec.table);
   if (dst !== undefined) w.bytes(RTA_DST, dst);
   if (oif !== undefined) w.u32(RTA_OIF, oif);
   if (priority !== undefined) w.u32(RTA_PRIORITY, priority);
+  if (mtu !== undefined || advmss !== undefined)
+    w.nest(RTA_METRICS, (metrics) => {
+      if (mtu !== undefined) metrics.u32(RTAX_MTU, mtu);
+      if (advmss !== undefined) metrics.u32(RTAX_ADVMSS, advmss);
+    });
   if (gateway === undefined) return w.finish();
   if (familyOf(gateway) === family) return w.bytes(RTA_GATEWAY, gateway).finish();
   return w.bytes(RTA_VIA, Uint8Array.of(familyOf(gateway), 0, ...gateway)).finish();
