@@ -34,7 +34,7 @@ _ipvlan_candidates() { # WORD...
   object=$(_ipvlan_full "$1" link address monitor)
   shift
   case $object in
-    link | address | monitor | port | status | daemon) "_ipvlan_$object" "$@" ;;
+    link | address | monitor | port | status | daemon | docker) "_ipvlan_$object" "$@" ;;
     *) return 1 ;;
   esac
   return 0
@@ -51,7 +51,7 @@ _ipvlan_option() {
 _ipvlan_start() {
   case $current in
     -*) _ipvlan_say -4 -6 -batch -brief -details -family -force -json -netns -oneline -pretty -statistics --help --version ;;
-    *) _ipvlan_say address daemon help link monitor port status ;;
+    *) _ipvlan_say address daemon docker help link monitor port status ;;
   esac
 }
 
@@ -129,6 +129,10 @@ _ipvlan_daemon() {
     "run --engine:") _ipvlan_say auto ebpf userspace ;;
     stop:) _ipvlan_say --remove ;;
   esac
+}
+
+_ipvlan_docker() {
+  (($#)) || _ipvlan_say help run
 }
 
 # The first of the names that begins with the word, as iproute2 resolves what is shortened; if none does, the word.

@@ -14,10 +14,10 @@ function __ipvlan_candidates
     end
     set -l object (__ipvlan_full "$words[1]" link address monitor)
     switch "$object"
-        case link address monitor port status daemon
+        case link address monitor port status daemon docker
             __ipvlan_$object $words[2..-1]
         case ''
-            __ipvlan_say address daemon help link monitor port status
+            __ipvlan_say address daemon docker help link monitor port status
             __ipvlan_as_ip $words
         case '*'
             __ipvlan_as_ip $words
@@ -130,6 +130,10 @@ function __ipvlan_daemon
         case stop
             __ipvlan_say --remove
     end
+end
+
+function __ipvlan_docker
+    test "$argv" = ''; and __ipvlan_say help run
 end
 
 # The first of the names that begins with the word, as iproute2 resolves what is shortened; if none does, the word.

@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 const BUILD = fileURLToPath(new URL("..", import.meta.url));
 const COMPLETIONS = path.join(path.dirname(path.resolve(BUILD)), "completions");
 
-const OBJECTS = "address daemon help link monitor port status";
+const OBJECTS = "address daemon docker help link monitor port status";
 const ADD = "link mtu name netns type up";
 
 /** What stands before the cursor, and what may follow. */
@@ -64,6 +64,9 @@ const TABLE: readonly (readonly [line: string, candidates: string])[] = [
   ["daemon run ", "--engine"],
   ["daemon run --engine ", "auto ebpf userspace"],
   ["daemon run --engine auto ", ""],
+  ["do", "docker"],
+  ["docker ", "help run"],
+  ["docker run ", ""],
 ];
 
 /** Where the system's `ip` may know more; its completion says `of-ip` here. */

@@ -248,6 +248,7 @@ test("our own verbs", () => {
     verb: "daemon run",
     engine: "ebpf",
   });
+  assert.deepEqual(requestOf("docker run"), { verb: "docker run" });
   assert.deepEqual(requestOf("daemon stop --remove"), { verb: "daemon stop", remove: true });
   assert.equal(refusalOf("port set eth0 compat").status, 255);
   assert.match(refusalOf("port set eth0 compat linux").message, /howto or kernel/);
@@ -259,6 +260,9 @@ test("our own verbs", () => {
   assert.match(refusalOf("daemon run now").message, /--engine/);
   assert.match(refusalOf("daemon run --engine ebpf now").message, /nothing/);
   assert.match(refusalOf("daemon start").message, /run or stop/);
+  assert.equal(refusalOf("docker").status, 255);
+  assert.match(refusalOf("docker ps").message, /Expected run/);
+  assert.match(refusalOf("docker run now").message, /nothing/);
   assert.match(refusalOf("status all").message, /-j/);
 });
 
@@ -271,6 +275,7 @@ test("help and version are ours, unless we are called ip", () => {
   assert.deepEqual(parse("port set help"), { to: "reader", text: "port set" });
   assert.deepEqual(parse("-n ns0 status --help"), { to: "reader", text: "status" });
   assert.deepEqual(parse("daemon stop help"), { to: "reader", text: "daemon" });
+  assert.deepEqual(parse("docker run --help"), { to: "reader", text: "docker" });
   for (const line of ["--help", "help", "--version"]) assert.equal(parse(line, "ip").to, "system");
   assert.equal(parseCommand([], "ip").to, "system");
 });
@@ -278,7 +283,7 @@ test("help and version are ours, unless we are called ip", () => {
 test("any words: a request, a pass-through or a UsageError, never another error", () => {
   const known =
     "link l add set del show type ipvlan mode l2 l3 bridge private name dev mtu netns up -n -d -j " +
-    "address port status daemon compat engine ebpf --engine run stop help -- - eth0 i0 1500 02:00:00:00:00:01 " +
+    "address port status daemon docker compat engine ebpf --engine run stop help -- - eth0 i0 1500 02:00:00:00:00:01 " +
     "addr replace local peer monitor -batch -4 10.0.0.1/24 fd00::1";
   const word = fc.oneof(fc.constantFrom(...known.split(" ")), fc.string());
   const property = fc.property(fc.array(word, { maxLength: 14 }), (line) => {

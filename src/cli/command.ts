@@ -10,9 +10,11 @@ import { findOptions, type Options } from "./options.ts";
 import {
   type DaemonRun,
   type DaemonStop,
+  type DockerRun,
   type PortSet,
   type PortShow,
   parseDaemon,
+  parseDocker,
   parsePort,
   parseStatus,
 } from "./port.ts";
@@ -32,7 +34,8 @@ export type Request =
   | PortShow
   | PortSet
   | DaemonRun
-  | DaemonStop;
+  | DaemonStop
+  | DockerRun;
 
 /** The system's `ip monitor`, told as `show` tells. */
 export interface Monitor {
@@ -75,9 +78,13 @@ function findText([word]: readonly string[]): Text | undefined {
   return word === "--version" ? "version" : undefined;
 }
 
+const OURS = ["port", "status", "daemon", "docker"] as const;
+const isOurs = (object: string): object is (typeof OURS)[number] =>
+  OURS.some((one) => one === object);
+
 /** Help about our own objects and their verbs, the last word of the line. */
 function findHelp([object, ...words]: readonly string[]): Text | undefined {
-  if (object !== "port" && object !== "status" && object !== "daemon") return undefined;
+  if (object === undefined || !isOurs(object)) return undefined;
   if (!isHelp(words.at(-1))) return undefined;
   return object === "port" && words.length > 1 && words[0] === "set" ? "port set" : object;
 }
@@ -91,6 +98,7 @@ function findRequest(line: readonly string[], options: Options): Request | undef
   if (isMonitor(object) && !options.json) return { verb: "monitor", words: line };
   if (object === "port") return parsePort(words);
   if (object === "status") return parseStatus(words);
+  if (object === "docker") return parseDocker(words);
   return object === "daemon" ? parseDaemon(words) : undefined;
 }
 

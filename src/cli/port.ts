@@ -1,4 +1,4 @@
-/** `port`, `status` and `daemon`: what the system's `ip` has no words for. */
+/** `port`, `status`, `daemon` and `docker`: what the system's `ip` has no words for. */
 import type { Compat } from "../driver/settings.ts";
 import { ENGINE_CHOICES, type EngineChoice } from "../engine/engine.ts";
 import { incomplete, STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
@@ -27,6 +27,10 @@ export interface DaemonStop {
   readonly verb: "daemon stop";
   /** Take the slaves away, too. */
   readonly remove: boolean;
+}
+
+export interface DockerRun {
+  readonly verb: "docker run";
 }
 
 export function parsePort(line: readonly string[]): PortShow | PortSet {
@@ -99,6 +103,13 @@ export function parseDaemon(line: readonly string[]): DaemonRun | DaemonStop {
   const other = words.find((word) => word !== "--remove");
   if (other !== undefined) throw unknown("daemon stop", other, "--remove");
   return { verb: "daemon stop", remove: words.length > 0 };
+}
+
+export function parseDocker([verb, extra]: readonly string[]): DockerRun {
+  if (verb === undefined) throw incomplete();
+  if (verb !== "run") throw unknown("docker", verb, "run");
+  if (extra !== undefined) throw unknown("docker run", extra, "nothing");
+  return { verb: "docker run" };
 }
 
 /** The keyword, what was allowed, what we got. */

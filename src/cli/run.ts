@@ -67,6 +67,8 @@ async function answer(request: Request, call: Call): Promise<number> {
       return (await import("./run-port.ts")).runDaemon(request, call);
     case "daemon stop":
       return (await import("./run-port.ts")).stopDaemon(request, call);
+    case "docker run":
+      return (await import("./run-docker.ts")).runDocker(call);
   }
 }
 

@@ -19,7 +19,8 @@ const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up
        ipvlan [ OPTIONS ] port show
        ipvlan [ OPTIONS ] port set MASTER [ compat { howto | kernel } ] [ engine ENGINE ]
        ipvlan [ OPTIONS ] daemon { run [ --engine ENGINE ] | stop [ --remove ] }
-       ipvlan { port | status | daemon } help
+       ipvlan [ -n NAME ] docker run
+       ipvlan { port | status | daemon | docker } help
        ipvlan { help | --help | --version }
 
 MODE    := { l3 | l3s | l2 }               l3 on a new port, as it was on one that exists
@@ -59,7 +60,12 @@ run   serves this network namespace, or the one of -n; "link add" starts it by i
       The engine of its ports is what --engine says, or IPVLAN_ENGINE, or auto
 stop  leaves the slaves for the next daemon; with --remove it takes them away`;
 
-type Level = "all" | "port" | "port set" | "status" | "daemon";
+const dockerUsage = `Usage: ipvlan [ -n NAME ] docker run
+
+Serves the dockerd of this network namespace, or of the one of -n: the driver of
+"docker network create -d ipvl".`;
+
+type Level = "all" | "port" | "port set" | "status" | "daemon" | "docker";
 
 /** What somebody may ask for. */
 export type Text = Level | "version";
@@ -70,4 +76,5 @@ export const usages: Readonly<Record<Level, string>> = {
   "port set": portSetUsage,
   status: statusUsage,
   daemon: daemonUsage,
+  docker: dockerUsage,
 };

@@ -67,6 +67,7 @@ export interface InNamespace {
 }
 
 const VETH_INFO_PEER = 1;
+const IFLA_VLAN_ID = 1;
 const AF_INET6 = 10;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_MODE_NONE = 1;
@@ -124,6 +125,19 @@ export function addVeth(socket: NetlinkSocket, spec: VethSpec): info.Link {
     deleteLink(socket, made.index);
     throw error;
   }
+}
+
+/** A device for the frames of one VLAN on another device. Kernel: CONFIG_VLAN_8021Q. */
+export function addVlan(socket: NetlinkSocket, name: string, below: number, vlan: number): void {
+  const w = new AttrWriter(ifinfomsg(0, { up: true }))
+    .string(info.IFLA_IFNAME, name)
+    .u32(info.IFLA_LINK, below)
+    .nest(info.IFLA_LINKINFO, (kind) =>
+      kind
+        .string(info.IFLA_INFO_KIND, "vlan")
+        .nest(info.IFLA_INFO_DATA, (data) => data.u16(IFLA_VLAN_ID, vlan)),
+    );
+  socket.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, w.finish(), `create VLAN ${name}`);
 }
 
 export function setLink(socket: NetlinkSocket, index: number, change: LinkChange): void {

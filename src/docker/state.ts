@@ -1,0 +1,150 @@
+/**
+ * What the driver knows of dockerd's networks and endpoints. dockerd tells of each once, so it is kept in a file, which
+ * is written before dockerd hears that something is done: whoever is killed in between is told the same again.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import type { Flag, Mode } from "../driver/settings.ts";
+
+export interface Network {
+  readonly id: string;
+  /** Name of the master. */
+  readonly parent: string;
+  /** The master is a device that was made for the network, and goes with the last one on it. */
+  readonly isParentOurs: boolean;
+  readonly mode: Mode;
+  readonly flag: Flag;
+  readonly mtu?: number;
+  /** No way out: containers get no default route. */
+  readonly isInternal: boolean;
+  readonly subnets: readonly Subnet[];
+  /** dockerd has listed it, so when it does so no longer it is gone. */
+  readonly isListed: boolean;
+}
+
+/** Both with prefix length. */
+export interface Subnet {
+  readonly pool: string;
+  readonly gateway?: string;
+}
+
+export interface Endpoint {
+  readonly id: string;
+  readonly networkId: string;
+  /** With prefix length. */
+  readonly addresses: readonly string[];
+  /** Join was asked for, so there may be a slave. */
+  readonly isJoined: boolean;
+  /** When dockerd asked for something last: milliseconds since 1970. */
+  readonly askedMs: number;
+}
+
+export interface Known {
+  readonly networks: readonly Network[];
+  readonly endpoints: readonly Endpoint[];
+}
+
+const NOTHING: Known = { networks: [], endpoints: [] };
+
+export class State {
+  readonly #file: string;
+  #known: Known;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#known = read(file);
+  }
+
+  get networks(): readonly Network[] {
+    return this.#known.networks;
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#known.endpoints;
+  }
+
+  findNetwork(id: string): Network | undefined {
+    return this.networks.find((one) => one.id === id);
+  }
+
+  findEndpoint(id: string): Endpoint | undefined {
+    return this.endpoints.find((one) => one.id === id);
+  }
+
+  putNetwork(network: Network): void {
+    this.#write({ ...this.#known, networks: [...without(this.networks, network.id), network] });
+  }
+
+  putEndpoint(endpoint: Endpoint): void {
+    this.#write({ ...this.#known, endpoints: [...without(this.endpoints, endpoint.id), endpoint] });
+  }
+
+  dropNetwork(id: string): void {
+    this.#write({ ...this.#known, networks: without(this.networks, id) });
+  }
+
+  dropEndpoint(id: string): void {
+    this.#write({ ...this.#known, endpoints: without(this.endpoints, id) });
+  }
+
+  #write(known: Known): void {
+    if (known.networks.length + known.endpoints.length === 0) removeFile(this.#file);
+    else replaceFile(this.#file, JSON.stringify(known));
+    this.#known = known;
+  }
+}
+
+const without = <T extends { readonly id: string }>(all: readonly T[], id: string): T[] =>
+  all.filter((one) => one.id !== id);
+
+function read(file: string): Known {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return NOTHING;
+    throw error;
+  }
+  try {
+    const { networks, endpoints } = JSON.parse(text) as Known;
+    if (Array.isArray(networks) && Array.isArray(endpoints)) return { networks, endpoints };
+  } catch {}
+  throw new Error(
+    `${file} is not as it was written: remove it, and the networks of ipvl with docker network rm`,
+  );
+}
+
+/** All or nothing, whenever we are killed. */
+function replaceFile(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const fd = openSync(`${file}.new`, "w", 0o600);
+  try {
+    writeFileSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${file}.new`, file);
+}
+
+/** Nothing is left where nothing is known. */
+function removeFile(file: string): void {
+  rmSync(file, { force: true });
+  rmSync(`${file}.new`, { force: true });
+  for (const folder of [dirname(file), dirname(dirname(file))])
+    try {
+      rmdirSync(folder);
+    } catch {
+      return; // not there, or somebody else's files are in it
+    }
+}
