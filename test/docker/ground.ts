@@ -7,6 +7,7 @@
  *       test("...", async () => { await shell("host", `docker run --rm ${IMAGE} true`); });
  *     });
  */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -44,6 +45,7 @@ export async function onDocker(
     after(endGround);
     await shell("host", ground);
     await buildLan();
+    await shell("host", `test ! -x /usr/bin/docker || ln -s /usr/bin/docker ${BIN}/docker`); // dockerd's own
     await shell("host", "ip route add default via 10.0.0.1; ip -6 route add default via fd00::1");
     await driver.start();
     await dockerd.start();
@@ -142,9 +144,46 @@ async function endGround(): Promise<void> {
 export const docker = async (line: string): Promise<string> =>
   (await shell("host", `docker ${line}`)).trim();
 
+/** What a line of `docker` says that is refused. */
+export async function refusal(line: string): Promise<string> {
+  const said = await docker(line).then(
+    () => undefined,
+    (error: { stderr: string }) => error.stderr,
+  );
+  assert.ok(said !== undefined, `docker ${line} was not refused`);
+  return said
+    .split("\n")
+    .find((line) => /Error|docker: /.test(line))!
+    .replace(/\.$/, "");
+}
+
+/** A container that stays. Its first process ends when it is told to. */
+export const runAt = (name: string, words: string): Promise<string> =>
+  docker(
+    `run -d --name ${name} ${words} ${IMAGE} sh -c 'trap exit TERM; while :; do sleep 1; done'`,
+  );
+
 /** Whether a container has an answer to a ping. */
 export const reaches = (container: string, to: string): Promise<boolean> =>
   docker(`exec ${container} ping -c 2 -W 1 ${to}`).then(
     () => true,
     () => false,
   );
+
+/** Containers and networks; then nothing may be left of ours. */
+export async function removeAll(): Promise<void> {
+  await shell(
+    "host",
+    `docker ps -aq | xargs -r docker rm -f
+     docker network ls -q --filter driver=ipvl | xargs -r docker network rm`,
+  );
+  assert.deepEqual(await leftovers(), []);
+}
+
+/** Devices, pins and files that are there only while there are networks or containers. */
+export async function leftovers(): Promise<string[]> {
+  const devices = "ls /sys/class/net | grep -E '^(di|dj|dk)-|^ipvlup|^eth0[.]|^s[0-9]+[.]' || true";
+  const files =
+    "find /var/lib/ipvlan -mindepth 1; find /run/ipvlan/*/bpf -mindepth 1 -type d 2>/dev/null || true";
+  return (await shell("host", `${devices}\n${files}`)).split("\n").filter((line) => line !== "");
+}
