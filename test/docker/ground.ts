@@ -14,11 +14,13 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BIN, buildLan, shell } from "../../scripts/lab.ts";
+import type { EngineName } from "../../src/engine/engine.ts";
 import { inSandbox, type Requirements } from "../in-sandbox.ts";
 
 export const IMAGE = "busybox";
 
 const APPLETS = ["sh", "cat", "ip", "ls", "nc", "ping", "sleep", "true", "nslookup", "wget"];
+/** Below /etc and /var/lib, which have a layer in memory. */
 const EMPTY = ["/etc/docker", "/var/lib/docker", "/var/lib/ipvlan"];
 
 /** dockerd leaves the host's packet filter alone. */
@@ -33,10 +35,10 @@ const DOCKERD = [
 export async function onDocker(
   file: string,
   requirements: Requirements,
-  define: () => void | Promise<void>,
+  define: (engine: EngineName) => void | Promise<void>,
 ): Promise<void> {
   const needs = ["dockerd", "docker", "runc", "busybox", "ping", ...(requirements.needs ?? [])];
-  await inSandbox(file, { ...requirements, needs }, async () => {
+  await inSandbox(file, { ...requirements, needs }, async (engine) => {
     const refusal = refusalOfMachine();
     if (refusal !== undefined) {
       test("with dockerd", { skip: refusal }, () => {});
@@ -50,7 +52,7 @@ export async function onDocker(
     await driver.start();
     await dockerd.start();
     await shell("host", `docker import --change 'ENV PATH=/bin' /run/rootfs.tar ${IMAGE}`);
-    await define();
+    await define(engine);
   });
 }
 
@@ -59,14 +61,21 @@ function refusalOfMachine(): string | undefined {
   if (outside !== "0" || count !== "4294967295") return "needs root: containers have cgroups";
   if (spawnSync("sh", ["-c", "ldd $(command -v busybox)"]).status === 0)
     return "needs a busybox that is linked statically: busybox-static";
-  return undefined;
+  const { status, stderr } = spawnSync("sh", ["-c", TRY_OVERLAY], { encoding: "utf8" });
+  return status === 0 ? undefined : `needs overlayfs: ${stderr.trim()}`;
 }
+const TRY_OVERLAY = `mkdir -p /run/try /run/try.work
+  mount -t overlay -o lowerdir=/etc,upperdir=/run/try,workdir=/run/try.work overlay /mnt && umount /mnt`;
 
 /** /sys was mounted anew for the sandbox's network, and so hides the cgroups: they are fetched from below. */
 const ground = `
   mkdir -p /run/cgroups
   umount /sys && mount --rbind /sys/fs/cgroup /run/cgroups && mount -t sysfs sysfs /sys
   mount --rbind /run/cgroups /sys/fs/cgroup
+  for folder in etc var/lib; do
+    mkdir -p /run/layers/$folder /run/layers/$folder.work
+    mount -t overlay -o lowerdir=/$folder,upperdir=/run/layers/$folder,workdir=/run/layers/$folder.work overlay /$folder
+  done
   for folder in ${EMPTY.join(" ")}; do
     mkdir -p $folder
     mount -t tmpfs -o mode=755 tmpfs $folder
