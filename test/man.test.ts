@@ -5,8 +5,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import * as errors from "../src/cli/errors.ts";
+import { STATUS_FAILED, STATUS_REFUSED, STATUS_USAGE } from "../src/cli/errors.ts";
 import { usages } from "../src/cli/usage.ts";
+import { STATUS_SERVED } from "../src/client/start-daemon.ts";
 import { compats, flags, modes } from "../src/driver/settings.ts";
 import { reasons } from "../src/driver/statistics.ts";
 
@@ -51,10 +52,9 @@ test("every mode, flag, compat setting and reason of a drop is in the man page",
 });
 
 test("every exit status of ours is in the man page", () => {
-  const statuses = Object.entries(errors).filter(([name]) => name.startsWith("STATUS_"));
-  assert.ok(statuses.length >= 4);
+  const statuses = [STATUS_FAILED, STATUS_REFUSED, STATUS_SERVED, STATUS_USAGE];
   assert.deepEqual(
-    statuses.filter(([, status]) => !hasItem(String(status))),
+    statuses.filter((status) => !hasItem(String(status))),
     [],
   );
 });
