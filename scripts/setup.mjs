@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const NODE_MIN = 20;
@@ -84,7 +84,7 @@ export function installTools(packages) {
 
 export function isOnPath(tool) {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
-  return folders.some((folder) => isExecutable(join(folder, tool)));
+  return folders.some((folder) => isExecutable(resolve(folder, tool)));
 }
 
 function isExecutable(path) {

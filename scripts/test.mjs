@@ -36,6 +36,7 @@ const TOOLS = {
   mandoc: "mandoc",
   zsh: "zsh",
   fish: "fish",
+  "/usr/lib/cni/host-local": "containernetworking-plugins",
 };
 const PURE = ["src/wire/", "src/driver/", "src/bpf/", "src/cli/", "examples/", "test/layering"];
 /** They measure, or need the whole machine. */

@@ -1,7 +1,7 @@
 /** The recorded answers of the reference plugin, where there is no kernel ipvlan, beside ours (test/cni/reference.json). */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { inSandbox } from "../in-sandbox.ts";
@@ -73,8 +73,7 @@ const NEEDS_ROUTE: Readonly<Record<string, string>> = {
 
 await inSandbox(import.meta.url, { needs: ["/usr/lib/cni/host-local"] }, () => {
   before(() => {
-    mkdirSync("/var/lib/ipvlan", { recursive: true });
-    run("mount", "-t", "tmpfs", "tmpfs", "/var/lib/ipvlan");
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/var/lib");
     run("ip", "link", "add", "par0", "type", "veth", "peer", "name", "par1");
     for (const name of ["par0", "par1"]) run("ip", "link", "set", name, "up");
     run("ip", "netns", "add", "clctr");
