@@ -34,7 +34,7 @@ _ipvlan_candidates() { # WORD...
   object=$(_ipvlan_full "$1" link address monitor)
   shift
   case $object in
-    link | address | monitor | port | status | daemon | docker) "_ipvlan_$object" "$@" ;;
+    link | address | monitor | port | status | daemon | docker | install | uninstall) "_ipvlan_$object" "$@" ;;
     *) return 1 ;;
   esac
   return 0
@@ -51,7 +51,7 @@ _ipvlan_option() {
 _ipvlan_start() {
   case $current in
     -*) _ipvlan_say -4 -6 -batch -brief -details -family -force -json -netns -oneline -pretty -statistics --help --version ;;
-    *) _ipvlan_say address daemon docker help link monitor port status ;;
+    *) _ipvlan_say address daemon docker help install link monitor port status uninstall ;;
   esac
 }
 
@@ -133,6 +133,19 @@ _ipvlan_daemon() {
 
 _ipvlan_docker() {
   (($#)) || _ipvlan_say help run
+}
+
+_ipvlan_install() {
+  case $#:${*: -1} in
+    0:*) _ipvlan_say cni docker help systemd ;;
+    1:help) ;;
+    1:*) _ipvlan_say --root ;;
+    2:--root) compgen -d -- "$current" ;;
+  esac
+}
+
+_ipvlan_uninstall() {
+  _ipvlan_install "$@"
 }
 
 # The first of the names that begins with the word, as iproute2 resolves what is shortened; if none does, the word.

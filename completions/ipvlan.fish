@@ -14,10 +14,10 @@ function __ipvlan_candidates
     end
     set -l object (__ipvlan_full "$words[1]" link address monitor)
     switch "$object"
-        case link address monitor port status daemon docker
+        case link address monitor port status daemon docker install uninstall
             __ipvlan_$object $words[2..-1]
         case ''
-            __ipvlan_say address daemon docker help link monitor port status
+            __ipvlan_say address daemon docker help install link monitor port status uninstall
             __ipvlan_as_ip $words
         case '*'
             __ipvlan_as_ip $words
@@ -134,6 +134,22 @@ end
 
 function __ipvlan_docker
     test "$argv" = ''; and __ipvlan_say help run
+end
+
+function __ipvlan_install
+    switch (count $argv):"$argv[-1]"
+        case '0:*'
+            __ipvlan_say cni docker help systemd
+        case 1:help
+        case '1:*'
+            __ipvlan_say --root
+        case 2:--root
+            __fish_complete_directories (commandline -ct)
+    end
+end
+
+function __ipvlan_uninstall
+    __ipvlan_install $argv
 end
 
 # The first of the names that begins with the word, as iproute2 resolves what is shortened; if none does, the word.

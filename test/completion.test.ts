@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 const BUILD = fileURLToPath(new URL("..", import.meta.url));
 const COMPLETIONS = path.join(path.dirname(path.resolve(BUILD)), "completions");
 
-const OBJECTS = "address daemon docker help link monitor port status";
+const OBJECTS = "address daemon docker help install link monitor port status uninstall";
 const ADD = "link mtu name netns type up";
 
 /** What stands before the cursor, and what may follow. */
@@ -67,6 +67,10 @@ const TABLE: readonly (readonly [line: string, candidates: string])[] = [
   ["do", "docker"],
   ["docker ", "help run"],
   ["docker run ", ""],
+  ["install ", "cni docker help systemd"],
+  ["install help ", ""],
+  ["uninstall d", "docker"],
+  ["uninstall cni ", "--root"],
 ];
 
 /** Where the system's `ip` may know more; its completion says `of-ip` here. */

@@ -22,7 +22,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/client": ["src/daemon"],
   "src/cni": served,
   "src/docker": served,
-  "src/cli": [...served, "src/docker"],
+  "src/install": [],
+  "src/cli": [...served, "src/docker", "src/install"],
 };
 const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf"];
 /** For the compiler: it runs when programs are built. */

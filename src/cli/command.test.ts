@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import fc from "fast-check";
 import { parsePrefix } from "../wire/address.ts";
-import { parseCommand } from "./command.ts";
+import { parseCommand, parseObject } from "./command.ts";
 import { UsageError } from "./errors.ts";
+import { findOptions } from "./options.ts";
 
 const parse = (line: string, calledAs = "ipvlan") => parseCommand(line.split(" "), calledAs);
 
@@ -250,6 +251,12 @@ test("our own verbs", () => {
   });
   assert.deepEqual(requestOf("docker run"), { verb: "docker run" });
   assert.deepEqual(requestOf("daemon stop --remove"), { verb: "daemon stop", remove: true });
+  assert.deepEqual(requestOf("install cni"), { verb: "install", target: "cni" });
+  assert.deepEqual(requestOf("uninstall docker --root /image"), {
+    verb: "uninstall",
+    target: "docker",
+    root: "/image",
+  });
   assert.equal(refusalOf("port set eth0 compat").status, 255);
   assert.match(refusalOf("port set eth0 compat linux").message, /howto or kernel/);
   assert.equal(refusalOf("port set eth0 engine").status, 255);
@@ -264,6 +271,15 @@ test("our own verbs", () => {
   assert.match(refusalOf("docker ps").message, /Expected run/);
   assert.match(refusalOf("docker run now").message, /nothing/);
   assert.match(refusalOf("status all").message, /-j/);
+  for (const line of ["install", "uninstall", "install cni --root"])
+    assert.equal(refusalOf(line).status, 255, line);
+  const { status, message } = refusalOf("install podman");
+  assert.deepEqual(
+    [status, message],
+    [1, 'ipvlan: install: "podman"? Expected cni, docker or systemd.\n'],
+  );
+  assert.match(refusalOf("uninstall systemd now").message, /Expected --root/);
+  assert.match(refusalOf("install cni --root / now").message, /nothing/);
 });
 
 test("help and version are ours, unless we are called ip", () => {
@@ -276,14 +292,23 @@ test("help and version are ours, unless we are called ip", () => {
   assert.deepEqual(parse("-n ns0 status --help"), { to: "reader", text: "status" });
   assert.deepEqual(parse("daemon stop help"), { to: "reader", text: "daemon" });
   assert.deepEqual(parse("docker run --help"), { to: "reader", text: "docker" });
+  assert.deepEqual(parse("install cni help"), { to: "reader", text: "install" });
+  assert.deepEqual(parse("uninstall --help"), { to: "reader", text: "install" });
   for (const line of ["--help", "help", "--version"]) assert.equal(parse(line, "ip").to, "system");
   assert.equal(parseCommand([], "ip").to, "system");
+});
+
+test("install is the system's line under the name ip, and in a batch", () => {
+  for (const line of ["install cni", "uninstall", "install help"])
+    assert.equal(parse(line, "ip").to, "system", line);
+  const [options] = findOptions(["-force"])!;
+  assert.equal(parseObject(["install", "cni"], options).to, "system");
 });
 
 test("any words: a request, a pass-through or a UsageError, never another error", () => {
   const known =
     "link l add set del show type ipvlan mode l2 l3 bridge private name dev mtu netns up -n -d -j " +
-    "address port status daemon docker compat engine ebpf --engine run stop help -- - eth0 i0 1500 02:00:00:00:00:01 " +
+    "address port status daemon docker install cni --root compat engine ebpf --engine run stop help -- - eth0 i0 1500 02:00:00:00:00:01 " +
     "addr replace local peer monitor -batch -4 10.0.0.1/24 fd00::1";
   const word = fc.oneof(fc.constantFrom(...known.split(" ")), fc.string());
   const property = fc.property(fc.array(word, { maxLength: 14 }), (line) => {

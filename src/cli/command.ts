@@ -4,6 +4,7 @@
  */
 import { type AddressAdd, findAddressAdd } from "./addr-add.ts";
 import { findDeviceWords } from "./device-words.ts";
+import { type Install, parseInstall } from "./install-words.ts";
 import { type LinkAdd, parseLinkAdd } from "./link-add.ts";
 import { type LinkDelete, type LinkSet, parseLinkDelete, parseLinkSet } from "./link-set.ts";
 import { findOptions, type Options } from "./options.ts";
@@ -35,7 +36,8 @@ export type Request =
   | PortSet
   | DaemonRun
   | DaemonStop
-  | DockerRun;
+  | DockerRun
+  | Install;
 
 /** The system's `ip monitor`, told as `show` tells. */
 export interface Monitor {
@@ -60,7 +62,17 @@ export function parseCommand(line: readonly string[], calledAs: string): Command
   if (found === undefined) return SYSTEM;
   const [options, words] = found;
   if (options.batch !== undefined) return { to: "batch", options, file: options.batch };
-  return parseObject(words, options);
+  const install = calledAs === "ip" ? undefined : findInstall(words);
+  if (install === undefined) return parseObject(words, options);
+  return typeof install === "string"
+    ? { to: "reader", text: install }
+    : { to: "daemon", options, request: install };
+}
+
+/** Not under the name `ip`, nor in a batch: these change the machine, and no script that is written for `ip` means them. */
+function findInstall([verb, ...words]: readonly string[]): Install | "install" | undefined {
+  if (verb !== "install" && verb !== "uninstall") return undefined;
+  return isHelp(words.at(-1)) ? "install" : parseInstall(verb, words);
 }
 
 /** What is left when the options are read: a line of a batch is no more than that. */

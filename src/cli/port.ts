@@ -85,7 +85,7 @@ export const engineOfEnvironment = (): EngineChoice =>
   oneOf(ENGINE_CHOICES, "IPVLAN_ENGINE", process.env.IPVLAN_ENGINE || "auto");
 
 /** "one or two", "one, two or three". */
-const listed = (words: readonly string[]): string =>
+export const listed = (words: readonly string[]): string =>
   [words.slice(0, -1).join(", "), ...words.slice(-1)].join(" or ");
 
 export function parseDaemon(line: readonly string[]): DaemonRun | DaemonStop {
@@ -113,7 +113,7 @@ export function parseDocker([verb, extra]: readonly string[]): DockerRun {
 }
 
 /** The keyword, what was allowed, what we got. */
-function unknown(keyword: string, word: string, allowed: string): UsageError {
+export function unknown(keyword: string, word: string, allowed: string): UsageError {
   const status = allowed === "nothing" ? STATUS_USAGE : STATUS_FAILED;
   return new UsageError(`ipvlan: ${keyword}: "${word}"? Expected ${allowed}.`, status);
 }

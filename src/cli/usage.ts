@@ -20,7 +20,8 @@ const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up
        ipvlan [ OPTIONS ] port set MASTER [ compat { howto | kernel } ] [ engine ENGINE ]
        ipvlan [ OPTIONS ] daemon { run [ --engine ENGINE ] | stop [ --remove ] }
        ipvlan [ -n NAME ] docker run
-       ipvlan { port | status | daemon | docker } help
+       ipvlan { install | uninstall } { cni | docker | systemd } [ --root DIR ]
+       ipvlan { port | status | daemon | docker | install } help
        ipvlan { help | --help | --version }
 
 MODE    := { l3 | l3s | l2 }               l3 on a new port, as it was on one that exists
@@ -65,7 +66,18 @@ const dockerUsage = `Usage: ipvlan [ -n NAME ] docker run
 Serves the dockerd of this network namespace, or of the one of -n: the driver of
 "docker network create -d ipvl".`;
 
-type Level = "all" | "port" | "port set" | "status" | "daemon" | "docker";
+const installUsage = `Usage: ipvlan install { cni | docker | systemd } [ --root DIR ]
+       ipvlan uninstall { cni | docker | systemd } [ --root DIR ]
+
+cni      the plugin "ipvlan" for containerd, podman, CRI-O and the kubelet: /opt/cni/bin and
+         /usr/local/libexec/cni; a plugin of that name that is there is kept as ipvlan.kernel
+docker   the service ipvlan-docker: the driver of "docker network create -d ipvl"
+systemd  the daemon's service and socket
+DIR      in place of /, for an image that is built
+
+uninstall takes away what install put there, unless it has been changed since.`;
+
+type Level = "all" | "port" | "port set" | "status" | "daemon" | "docker" | "install";
 
 /** What somebody may ask for. */
 export type Text = Level | "version";
@@ -77,4 +89,5 @@ export const usages: Readonly<Record<Level, string>> = {
   status: statusUsage,
   daemon: daemonUsage,
   docker: dockerUsage,
+  install: installUsage,
 };
