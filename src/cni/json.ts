@@ -18,8 +18,10 @@ export function parseJson(text: string, code: number, doing: string): Json {
   }
 }
 
-/** Whether the text ends too early or is wrong before that; V8 tells by a position. */
+/** Whether the text ends too early or is wrong before that; V8 tells by a position, or by the character. */
 function complaint(text: string, message: string): string {
+  const [, token] = /^Unexpected token '(.+?)', /su.exec(message) ?? [];
+  if (token !== undefined) return `invalid character ${JSON.stringify(token)} in JSON input`;
   const [, digits] = /at position (\d+)/.exec(message) ?? [];
   const at = digits === undefined ? text.length : Number(digits);
   if (at >= text.length) return "unexpected end of JSON input";

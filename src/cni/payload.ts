@@ -18,6 +18,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
+import { demandPrivilege } from "../client/privilege.ts";
 
 /** Of the packed files; put in by the build. */
 declare const PAYLOAD_HASH: string;
@@ -28,8 +29,9 @@ const MARK = "\n//payload:";
 /** Not in /run, from where nothing may be executed on many systems. */
 const USUAL = "/var/lib/ipvlan";
 
-/** Where the files are; laid out if this is the first time. */
+/** Where the files are; laid out if this is the first time, but not for who may not do what they are for. */
 export function getPayload(): string {
+  demandPrivilege();
   const places = [USUAL, join(homedir(), ".local/share/ipvlan")];
   for (const [at, place] of places.entries()) {
     const folder = join(place, PAYLOAD_HASH);

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, ControlFailure, clientOf, NoDaemonError } from "../client/client.ts";
 import { daemonWords } from "../client/daemon-words.ts";
-import { NotPermittedError } from "../client/privilege.ts";
+import { demandPrivilege, NotPermittedError } from "../client/privilege.ts";
 import { startDaemon } from "../client/start-daemon.ts";
 import type { CreateLink, LinkInfo } from "../daemon/control.ts";
 import { daemonDirectory } from "../daemon/run-directory.ts";
@@ -72,9 +72,9 @@ export const listSlaves = async (netns: string): Promise<readonly LinkInfo[]> =>
 async function askIfAny<Answer>(
   ask: (client: Client) => Promise<Answer>,
 ): Promise<Answer | undefined> {
-  if (!existsSync(daemonDirectory(HOST))) return undefined;
   try {
-    return await withDaemon(ask);
+    demandPrivilege(); // who may not see the folder must not take it for missing
+    return existsSync(daemonDirectory(HOST)) ? await withDaemon(ask) : undefined;
   } catch (error) {
     throw isForbidden(error) ? failure("operation not permitted") : error;
   }

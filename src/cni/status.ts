@@ -1,5 +1,4 @@
 /** STATUS: whether an ADD would find what it needs. */
-import { demandPrivilege } from "../client/privilege.ts";
 import { CniError, CODE, inOneLine } from "./errors.ts";
 import { askIpam } from "./ipam.ts";
 import { getPayload, loadFrom } from "./payload.ts";
@@ -7,7 +6,6 @@ import type { Request } from "./request.ts";
 
 export async function status({ config }: Request): Promise<void> {
   try {
-    demandPrivilege();
     (await loadFrom<typeof import("./probe.ts")>(getPayload(), "probe.js")).tryDevices();
   } catch (error) {
     throw new CniError(CODE.unavailable, `no slave can be made: ${inOneLine(error)}`);

@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BIN, buildLan } from "../../scripts/lab.ts";
@@ -18,10 +26,12 @@ export const REFERENCE_FOLDER = "/usr/lib/cni";
 const FAKES_FOLDER = "/run/fakes";
 const SYSTEM_PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 
+const HANGING = "/run/fakes.hanging";
+
 /** Each does as told for ADD, and notes what else it is asked. */
 const FAKES = {
   fails: `echo '{"code": 42, "msg": "no addresses today", "details": "ask tomorrow"}'; exit 1`,
-  hangs: "touch /run/hanging; sleep 1000",
+  hangs: `echo $$ > ${HANGING}; sleep 1000`,
   talks: "echo this is no JSON",
   empty: "true",
   dies: "kill -9 $$",
@@ -30,6 +40,12 @@ const FAKES = {
   removes: `ip netns del $(basename "$CNI_NETNS"); echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.0.0.9/24"}]}'`,
 };
 export const ASKED = "/run/fakes.asked";
+
+/** Of the IPAM plugin that hangs, and of its group of processes; 0: it has not been started. */
+export const pidOfHanging = (): number =>
+  existsSync(HANGING) ? Number(readFileSync(HANGING, "utf8")) : 0;
+
+export const forgetHanging = (): void => rmSync(HANGING, { force: true });
 
 /** As `inSandbox`, with the LAN, and a /var/lib that is empty and ends with it. */
 export async function onCni(
@@ -62,7 +78,7 @@ export function sh(line: string): string {
   return stdout;
 }
 
-export const isDoneBy = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
+const isDoneBy = (line: string): boolean => spawnSync("sh", ["-c", line]).status === 0;
 
 export interface Answer {
   readonly status: number | null;

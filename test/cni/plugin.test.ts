@@ -9,10 +9,11 @@ import {
   ask,
   configOf,
   devicesIn,
-  isDoneBy,
+  forgetHanging,
   LOCAL_BOTH,
   leftovers,
   onCni,
+  pidOfHanging,
   reaches,
   refuse,
   removeContainer,
@@ -214,7 +215,7 @@ const static4 = (address: string) => ({ type: "static", addresses: [{ address }]
 
 /** Ends the plugin by SIGKILL when it has made the slave and waits for its IPAM plugin. */
 async function killInTheMiddle(container: string): Promise<void> {
-  sh("rm -f /run/hanging");
+  forgetHanging();
   let plugin = 0;
   const adding = ask({
     command: "ADD",
@@ -224,9 +225,8 @@ async function killInTheMiddle(container: string): Promise<void> {
       plugin = pid;
     },
   });
-  while (!isDoneBy("test -e /run/hanging")) await sleep(10);
-  const children = sh(`cat /proc/${plugin}/task/*/children`).trim();
+  while (pidOfHanging() === 0) await sleep(10);
   process.kill(plugin, "SIGKILL");
-  for (const pid of children.split(" ")) process.kill(-Number(pid), "SIGKILL");
+  process.kill(-pidOfHanging(), "SIGKILL");
   assert.equal((await adding).status, null);
 }
