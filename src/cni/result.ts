@@ -3,6 +3,7 @@
  * form, that of 1.0.0; the others are read into it and written from it.
  */
 
+import { inspect } from "node:util";
 import { parseIp, parsePrefix } from "../wire/address.ts";
 import { failure } from "./errors.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
@@ -80,7 +81,10 @@ function list<T>(said: Json | undefined, read: (one: JsonObject) => T): T[] {
   });
 }
 
-const malformed = (said: Json): Error => failure(`malformed result: ${JSON.stringify(said)}`);
+const malformed = (said: Json): Error =>
+  failure(
+    `malformed result: ${inspect(said, { depth: 2, breakLength: Number.POSITIVE_INFINITY })}`,
+  );
 
 const readInterface = (said: JsonObject): Interface => ({
   name: text(said.name) ?? "",
