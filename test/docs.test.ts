@@ -39,6 +39,7 @@ const DOCUMENTS: readonly Document[] = [
   "CONTRIBUTING.md",
   "docs/architecture.md",
   "docs/compiler.md",
+  "docs/kubernetes.md",
   "docs/parity.md",
 ].map((file) => {
   const text = readFileSync(path.join(ROOT, file), "utf8");
@@ -135,7 +136,7 @@ function undefinedReferences({ prose }: Document): string[] {
 /** Paths in backticks; what is built is looked for where it is built from. */
 function namedFiles(text: string): string[] {
   const names = text.matchAll(
-    /`(?:dist\/)?((?:src|test|scripts|examples|docs|man|completions|packaging)\/[\w./-]+)`/g,
+    /`(?:dist\/)?((?:src|test|scripts|examples|docs|man|completions|packaging|deploy)\/[\w./-]+)`/g,
   );
   return [...new Set(Array.from(names, ([, name]) => name!.replace(/\.js$/, ".ts")))];
 }
