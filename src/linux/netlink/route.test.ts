@@ -85,6 +85,39 @@ test(
 );
 
 test(
+  "a route may stand beside another for the same destination, but not beside itself",
+  { skip: skip || needsIp },
+  inScratch((scratch) => {
+    const { netns, socket, h0 } = pair(scratch);
+    const spec = (to: string, gateway: string, more: object = {}): route.RouteSpec => {
+      const family = to.includes(":") ? AF_INET6 : AF_INET;
+      const prefix = { dst: ip(to), prefixLength: 16 };
+      const way = { type: "unicast", oif: h0.index, gateway: ip(gateway) } as const;
+      return { family, table: TABLE, ...prefix, ...way, ...more };
+    };
+    for (const [first, second] of [
+      [spec("10.5.0.0", "10.0.0.2"), spec("10.5.0.0", "10.0.0.3")],
+      [spec("fd05::", "fd00::2"), spec("fd05::", "fd00::3")],
+    ] as const) {
+      route.appendRoute(socket, first);
+      assert.throws(() => route.addRoute(socket, second), { code: "EEXIST" });
+      route.appendRoute(socket, second);
+      assert.throws(() => route.appendRoute(socket, second), { code: "EEXIST" });
+      const all = route.dumpRoutes(socket, { family: first.family, table: TABLE });
+      const gateways = all.flatMap(
+        ({ gateway, hops }) => gateway ?? hops!.map((hop) => hop.gateway),
+      );
+      assert.deepEqual(gateways.sort(), [first.gateway, second.gateway].sort());
+    }
+    route.appendRoute(socket, spec("10.6.0.0", "10.0.0.2", { mtu: 1400, advmss: 1300 }));
+    const shown = withNetns(netns, () =>
+      execFileSync("ip", `route show table ${TABLE}`.split(" ")),
+    );
+    assert.match(String(shown), /10\.6\.0\.0\/16 via 10\.0\.0\.2 .*mtu 1400 advmss 1300/);
+  }),
+);
+
+test(
   "of a route with several next hops each is told",
   { skip: skip || needsIp },
   inScratch((scratch) => {
