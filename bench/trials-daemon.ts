@@ -1,4 +1,5 @@
 /** What daemon and command take besides the frames: slaves that come and go, addresses, changes, answers, memory. */
+import * as cni from "./cni.ts";
 import * as create from "./creation.ts";
 import * as daemon from "./daemon.ts";
 import { ENGINES, type Engine } from "./ground-ipvlan.ts";
@@ -12,6 +13,8 @@ const MEMORY = 150;
 /** Slaves that come and go by the command under both engines. */
 const FEW = 100;
 const ROUNDS_OF_MOST = 3;
+/** Milliseconds that ADD of the CNI plugin may take besides two starts of Node. */
+const CNI_MS = 100;
 /** Addresses for one figure, in each second. */
 const ADDRESSES_PER_S = 200;
 
@@ -91,6 +94,27 @@ export function daemonTrials(grounds: Grounds, seconds: number, most: number): T
             (engine) => [`ip beside ${engine}`, 0],
           ),
           targets: { ebpf: { atMost: 3 }, userspace: { atMost: 3 } },
+        }),
+      ],
+    },
+    {
+      name: "cni: ADD",
+      takes: {
+        macvlan: async () => [await cni.addMacvlan(await grounds.pair("macvlan"))],
+        node: async () => [2 * (await cni.startNode()) + CNI_MS],
+        ...byEngine(async (engine) => {
+          const ground = await grounds.pair(engine);
+          return [await cni.addChained(ground), await cni.addStatic(ground)];
+        }),
+      },
+      rows: [
+        row("cni: ADD without IPAM", `two starts of Node and ${CNI_MS} ms`, {
+          ratios: ratios((engine) => [engine, 0], ["node", 0]),
+          targets: { ebpf: { atMost: 1 }, userspace: { atMost: 1 } },
+        }),
+        row("cni: ADD with IPAM static", "the reference's macvlan", {
+          ratios: ratios((engine) => [engine, 1], ["macvlan", 0]),
+          targets: {},
         }),
       ],
     },
