@@ -12,7 +12,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -40,7 +40,9 @@ const DOCUMENTS: readonly Document[] = [
   "docs/architecture.md",
   "docs/compiler.md",
   "docs/kubernetes.md",
+  "docs/options.md",
   "docs/parity.md",
+  "docs/troubleshooting.md",
 ].map((file) => {
   const text = readFileSync(path.join(ROOT, file), "utf8");
   return { file, text, prose: text.replace(FENCE, "").replace(/`[^`\n]*`/g, "") };
@@ -80,6 +82,24 @@ if (!insideSandbox()) {
         assert.deepEqual(wrong, []);
       });
     });
+
+  test("docs/troubleshooting.md: every message of ours is in the code", () => {
+    const sources = readdirSync(path.join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+      .map((file) => read(path.join("src", file)));
+    const chapter = read("docs/troubleshooting.md").split(/^## /m)[2]!;
+    const messages = Array.from(chapter.matchAll(/^### `(.*)`$/gm), ([, message]) => message!);
+    const unknown = messages.filter((message) => {
+      const fixed = message
+        .replace(/^(ipvlan|Error): /, "") // who says it, and the full stop, are put there for all
+        .replace(/\.$/, "")
+        .replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+      const inCode = new RegExp(fixed.replaceAll("…", "\\$\\{.*\\}"));
+      return !sources.some((source) => inCode.test(source));
+    });
+    assert.ok(messages.length >= 15);
+    assert.deepEqual(unknown, []);
+  });
 
   for (const { title, lines } of transcripts("run"))
     test(`${title}: prints what it shows`, () => {
