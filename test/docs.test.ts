@@ -38,6 +38,7 @@ const DOCUMENTS: readonly Document[] = [
   "CHANGELOG.md",
   "CONTRIBUTING.md",
   "docs/architecture.md",
+  "docs/cni.md",
   "docs/compiler.md",
   "docs/kubernetes.md",
   "docs/options.md",
@@ -107,7 +108,8 @@ if (!insideSandbox()) {
     });
 }
 
-await inSandbox(import.meta.url, { needs: ["ping"] }, async () => {
+await inSandbox(import.meta.url, { needs: ["ping", "/usr/lib/cni/host-local"] }, async () => {
+  run("mount -t tmpfs -o mode=755 tmpfs /var/lib"); // the CNI plugin and host-local write there
   await buildLan();
   for (const { title, lines } of transcripts("run in a sandbox"))
     test(`${title}: prints what it shows`, () => {

@@ -129,6 +129,17 @@ await onCni(import.meta.url, { needs: ["setpriv"] }, () => {
     await succeed({ command: "DEL", container: "a", config });
   });
 
+  test("another mode or flag than the master's slaves have", async () => {
+    addContainer("other");
+    await succeed({ command: "ADD", container: "other", config: configOf() });
+    for (const more of [{ mode: "l3" }, { flag: "vepa" }])
+      assert.match(
+        (await refuse({ ...ADD, config: configOf(more) })).msg,
+        /busy: eth0 is in mode l2/,
+      );
+    await succeed({ command: "DEL", container: "other", config: configOf() });
+  });
+
   test("a pool without an address left", async () => {
     const range = { subnet: "10.0.0.0/24", rangeStart: "10.0.0.60", rangeEnd: "10.0.0.60" };
     const config = configOf({ ipam: { ...LOCAL, ranges: [[range]] } });
