@@ -1,0 +1,99 @@
+/**
+ * What tests with real container runtimes share: the sandbox looks to them like a host of its own. They read and write
+ * where they always do, but what this machine has there is not seen, and all of it ends with the sandbox.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BIN, shell } from "../scripts/lab.ts";
+
+/** What runs containers here, whoever asks. */
+export const CONTAINER_TOOLS: readonly string[] = ["runc", "busybox", "ping"];
+
+const APPLETS = ["sh", "cat", "ip", "ls", "nc", "ping", "sleep", "true", "nslookup", "wget"];
+
+/** Why containers cannot run here. */
+export function containersRefusal(): string | undefined {
+  const [, outside, count] = readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/);
+  if (outside !== "0" || count !== "4294967295") return "needs root: containers have cgroups";
+  if (spawnSync("sh", ["-c", "ldd $(command -v busybox)"]).status === 0)
+    return "needs a busybox that is linked statically: busybox-static";
+  const { status, stderr } = spawnSync("sh", ["-c", TRY_OVERLAY], { encoding: "utf8" });
+  return status === 0 ? undefined : `needs overlayfs: ${stderr.trim()}`;
+}
+const TRY_OVERLAY = `mkdir -p /run/try /run/try.work
+  mount -t overlay -o lowerdir=/etc,upperdir=/run/try,workdir=/run/try.work overlay /mnt && umount /mnt`;
+
+/**
+ * A line of shell: the sandbox becomes a host of its own, with `/run/rootfs.tar` for an image. `empty`: folders that
+ * are to have nothing in them. /sys was mounted anew for the sandbox's network, and so hides the cgroups: they are fetched
+ * from below.
+ */
+export const buildHost = (empty: readonly string[]): string => `
+  mkdir -p /run/cgroups
+  umount /sys && mount --rbind /sys/fs/cgroup /run/cgroups && mount -t sysfs sysfs /sys
+  mount --rbind /run/cgroups /sys/fs/cgroup
+  for folder in etc opt usr/local var/lib; do
+    mkdir -p /run/layers/$folder /run/layers/$folder.work
+    mount -t overlay -o lowerdir=/$folder,upperdir=/run/layers/$folder,workdir=/run/layers/$folder.work overlay /$folder
+  done
+  for folder in ${empty.join(" ")}; do
+    mkdir -p $folder
+    mount -t tmpfs -o mode=755 tmpfs $folder
+  done
+  mkdir -p /run/rootfs/bin /run/rootfs/etc /run/rootfs/tmp
+  cp $(command -v busybox) /run/rootfs/bin/busybox
+  for name in ${APPLETS.join(" ")}; do ln -s busybox /run/rootfs/bin/$name; done
+  echo root:x:0:0::/:/bin/sh > /run/rootfs/etc/passwd
+  tar -C /run/rootfs -cf /run/rootfs.tar .`;
+
+/** A daemon of the host's that is started, killed and started again. */
+export class Service {
+  readonly #words: readonly string[];
+  readonly #answers: string;
+  #process: ChildProcess | undefined;
+
+  /** `answers`: a line of shell that succeeds when it serves. */
+  constructor(words: readonly string[], answers: string) {
+    this.#words = words;
+    this.#answers = answers;
+  }
+
+  get log(): string {
+    return `/run/${this.#words[0]}.log`;
+  }
+
+  async start(more: readonly string[] = []): Promise<void> {
+    const log = openSync(this.log, "a");
+    const [program, ...words] = [...this.#words, ...more];
+    const env = { ...process.env, PATH: `${BIN}:${process.env.PATH}:/usr/sbin:/sbin` };
+    this.#process = spawn(program!, words, { stdio: ["ignore", log, log], env, detached: true });
+    closeSync(log);
+    const deadline = performance.now() + START_MS;
+    while (!(await this.#isAnswering())) {
+      if (performance.now() > deadline || this.#process.exitCode !== null)
+        throw new Error(
+          `${program} does not start: ${readFileSync(this.log, "utf8").slice(-2000)}`,
+        );
+      await sleep(50);
+    }
+  }
+
+  /** Returns when it has ended. */
+  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const { exitCode, signalCode } = this.#process!;
+    if (exitCode !== null || signalCode !== null) return;
+    const ended = once(this.#process!, "exit");
+    this.#process!.kill(signal);
+    await ended;
+  }
+
+  #isAnswering(): Promise<boolean> {
+    return shell("host", this.#answers).then(
+      () => true,
+      () => false,
+    );
+  }
+}
+const START_MS = 30_000;
