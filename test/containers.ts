@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BIN, shell } from "../scripts/lab.ts";
 
@@ -61,7 +62,7 @@ export class Service {
   }
 
   get log(): string {
-    return `/run/${this.#words[0]}.log`;
+    return `/run/${basename(this.#words[0]!)}.log`;
   }
 
   async start(more: readonly string[] = []): Promise<void> {

@@ -51,7 +51,6 @@ export async function onDocker(
   });
 }
 
-
 export const dockerd: Service = new Service(DOCKERD, "docker version");
 export const driver: Service = new Service(
   ["ipvlan", "docker", "run"],

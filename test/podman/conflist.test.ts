@@ -1,10 +1,9 @@
 /** podman's containers on networks of ours, written as a file where podman looks for them. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import { addLanRoutes, deleteLanRoutes, shell } from "../../scripts/lab.ts";
 import { allAsked } from "../in-sandbox.ts";
-import { onPodman, reaches, removeAll, runAt } from "./ground.ts";
+import { onPodman, reaches, removeAll, runAt, writeNetwork } from "./ground.ts";
 
 /** Of `a` and `b`; as the lab has routes to them in L3. */
 const A = ["10.0.0.10", "fd00::10"] as const;
@@ -12,21 +11,6 @@ const B = ["10.0.0.11", "fd00::11"] as const;
 const LAN = ["10.0.0.1", "fd00::1"] as const;
 
 type Mode = "l2" | "l3" | "l3s";
-
-/** Network `ipvl`, for the plugin's keys. */
-function writeNetwork(keys: object): void {
-  const ipam = {
-    type: "host-local",
-    ranges: [
-      [{ subnet: "10.0.0.0/24", rangeStart: "10.0.0.10", rangeEnd: "10.0.0.20" }],
-      [{ subnet: "fd00::/64", rangeStart: "fd00::10", rangeEnd: "fd00::20" }],
-    ],
-    routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
-  };
-  const plugins = [{ type: "ipvlan", master: "eth0", ipam, ...keys }];
-  const conflist = { cniVersion: "0.4.0", name: "ipvl", plugins };
-  writeFileSync("/etc/cni/net.d/ipvl.conflist", JSON.stringify(conflist));
-}
 
 const reachesAll = async (from: string, to: readonly string[]): Promise<boolean[]> =>
   Promise.all(to.map((address) => reaches(from, address)));

@@ -7,6 +7,7 @@
  *     });
  */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildLan, shell } from "../../scripts/lab.ts";
@@ -71,6 +72,22 @@ export async function onPodman(
 
 async function endGround(): Promise<void> {
   await shell("host", "podman rm -af -t 0; ipvlan daemon stop --remove || true");
+}
+
+const HOST_LOCAL = {
+  type: "host-local",
+  ranges: [
+    [{ subnet: "10.0.0.0/24", rangeStart: "10.0.0.10", rangeEnd: "10.0.0.20" }],
+    [{ subnet: "fd00::/64", rangeStart: "fd00::10", rangeEnd: "fd00::20" }],
+  ],
+  routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
+};
+
+/** Network `ipvl`, as a file where podman looks for it. `keys`: the plugin's, besides its master. */
+export function writeNetwork(keys: object): void {
+  const plugins = [{ type: "ipvlan", master: "eth0", ipam: HOST_LOCAL, ...keys }];
+  const conflist = { cniVersion: "0.4.0", name: "ipvl", plugins };
+  writeFileSync("/etc/cni/net.d/ipvl.conflist", JSON.stringify(conflist));
 }
 
 /** What a line of `podman` prints. */
