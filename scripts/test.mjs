@@ -36,7 +36,11 @@ const TOOLS = {
   mandoc: "mandoc",
   zsh: "zsh",
   fish: "fish",
+  dockerd: "docker.io",
+  podman: "podman",
   "/usr/lib/cni/host-local": "containernetworking-plugins",
+  busybox: "busybox-static",
+  dnsmasq: "dnsmasq-base",
 };
 const PURE = ["src/wire/", "src/driver/", "src/bpf/", "src/cli/", "examples/", "test/layering"];
 /** They measure, or need the whole machine. */

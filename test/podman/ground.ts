@@ -46,7 +46,12 @@ export async function onPodman(
   requirements: Requirements,
   define: (engine: EngineName) => void | Promise<void>,
 ): Promise<void> {
-  const needs = ["podman", ...CONTAINER_TOOLS, ...(requirements.needs ?? [])];
+  const needs = [
+    "podman",
+    "/usr/lib/cni/host-local",
+    ...CONTAINER_TOOLS,
+    ...(requirements.needs ?? []),
+  ];
   await inSandbox(file, { ...requirements, needs }, async (engine) => {
     const refusal = containersRefusal();
     if (refusal !== undefined) {
