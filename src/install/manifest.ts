@@ -1,13 +1,5 @@
 /** What was installed: uninstalling takes away this, and only where it is still so. */
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 export interface Entry {
@@ -59,8 +51,11 @@ export function removeFolders(folder: string, topmost: string): void {
 
 function removeIfEmpty(folder: string): void {
   try {
-    if (readdirSync(folder).length === 0) rmdirSync(folder);
+    rmdirSync(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (!STAYS.includes(code ?? "")) throw error;
   }
 }
+/** It has others' files, it is gone, or something is mounted there. */
+const STAYS = ["ENOTEMPTY", "EEXIST", "ENOENT", "EBUSY"];
