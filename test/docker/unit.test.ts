@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ADDRESS, shell } from "../../scripts/lab.ts";
-import { docker, driver, onDocker, reaches, removeAll, runAt, Service } from "./ground.ts";
+import { Service } from "../containers.ts";
+import { docker, driver, onDocker, reaches, removeAll, runAt } from "./ground.ts";
 
 const UNIT = "/etc/systemd/system/ipvlan-docker.service";
 
