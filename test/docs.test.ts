@@ -1,62 +1,12 @@
-/**
- * The documents say what is so: what they link to and name exists, and what they tell people to type does what
- * they show.
- *
- * A console block behind a mark is run, line for line. `…` in what it shows stands for anything, a line of
- * nothing else for any lines:
- *
- *     <!-- run -->                  at the root of the repository
- *     <!-- run in a sandbox -->     as root of a host with an eth0 (scripts/lab.ts)
- *
- * The man page shows lines without what they print, behind the same mark in a comment of its own.
- */
+/** The documents say what is so: what they link to and name exists, and what they tell people to type is run. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { BIN, buildLan } from "../scripts/lab.ts";
+import { buildLan, shell } from "../scripts/lab.ts";
 import { insideSandbox } from "../scripts/sandbox.ts";
+import { DOCUMENTS, type Document, FENCE, ROOT, read, testTranscripts } from "./documents.ts";
 import { inSandbox } from "./in-sandbox.ts";
-
-/** Where this was compiled to: `dist` to the documents. */
-const BUILD = fileURLToPath(new URL("..", import.meta.url));
-const ROOT = path.dirname(path.resolve(BUILD));
-
-interface Document {
-  readonly file: string;
-  readonly text: string;
-  /** Without what stands in fences and backticks, where nothing is a link. */
-  readonly prose: string;
-}
-
-const FENCE = /^```.*?^```$/gms;
-
-const DOCUMENTS: readonly Document[] = [
-  "README.md",
-  "CHANGELOG.md",
-  "CONTRIBUTING.md",
-  "docs/architecture.md",
-  "docs/cni.md",
-  "docs/compiler.md",
-  "docs/kubernetes.md",
-  "docs/options.md",
-  "docs/parity.md",
-  "docs/troubleshooting.md",
-].map((file) => {
-  const text = readFileSync(path.join(ROOT, file), "utf8");
-  return { file, text, prose: text.replace(FENCE, "").replace(/`[^`\n]*`/g, "") };
-});
-
-/** The man page's examples, as the other documents have theirs. */
-const MAN_PAGE = {
-  file: "man/ipvlan.8",
-  text: read("man/ipvlan.8")
-    .replace(/^\.\\" (run[^\n]*)\n\.Bd[^\n]*\n(.*?)^\.Ed$/gms, "<!-- $1 -->\n```console\n$2```")
-    .replace(/^# .*/gm, "$&\n…")
-    .replaceAll("\\e", "\\"),
-};
 
 if (!insideSandbox()) {
   for (const document of DOCUMENTS)
@@ -102,23 +52,13 @@ if (!insideSandbox()) {
     assert.deepEqual(unknown, []);
   });
 
-  for (const { title, lines } of transcripts("run"))
-    test(`${title}: prints what it shows`, () => {
-      for (const { command, shown } of lines) assert.match(run(command), pattern(shown), command);
-    });
+  testTranscripts("run");
 }
 
 await inSandbox(import.meta.url, { needs: ["ping", "/usr/lib/cni/host-local"] }, async () => {
-  run("mount -t tmpfs -o mode=755 tmpfs /var/lib"); // the CNI plugin and host-local write there
+  await shell("host", "mount -t tmpfs -o mode=755 tmpfs /var/lib"); // the CNI plugin and host-local write there
   await buildLan();
-  for (const { title, lines } of transcripts("run in a sandbox"))
-    test(`${title}: prints what it shows`, () => {
-      let before = "";
-      for (const { command, shown } of lines) {
-        assert.match(run(before + command), pattern(shown), command);
-        if (command.startsWith("export ")) before += `${command}\n`;
-      }
-    });
+  testTranscripts("run in a sandbox");
 });
 
 // Links
@@ -169,46 +109,4 @@ function listedConstants(text: string): { name: string; file: string }[] {
   return Array.from(rows).flatMap(([, names, file]) =>
     Array.from(names!.matchAll(/[A-Z_]+/g), ([name]) => ({ name, file: file! })),
   );
-}
-
-function read(file: string): string {
-  return readFileSync(path.join(ROOT, file), "utf8");
-}
-
-// Transcripts
-
-interface Transcript {
-  readonly title: string;
-  readonly lines: readonly { readonly command: string; readonly shown: string }[];
-}
-
-function transcripts(mark: string): Transcript[] {
-  const block = new RegExp(`<!-- ${mark} -->\\n\`\`\`console\\n(.*?)^\`\`\`$`, "gms");
-  return [...DOCUMENTS, MAN_PAGE].flatMap(({ file, text }) =>
-    Array.from(text.matchAll(block), ([, body]) => {
-      const lines = body!
-        .split(/^[$#] /m)
-        .slice(1)
-        .map(takeApart);
-      return { title: `${file}: ${lines[0]!.command}`, lines };
-    }),
-  );
-}
-
-function takeApart(text: string): { command: string; shown: string } {
-  const end = text.indexOf("\n");
-  return { command: text.slice(0, end), shown: text.slice(end + 1) };
-}
-
-function pattern(shown: string): RegExp {
-  const escaped = shown.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(`^${escaped.replace(/^…\n/gm, "(?:.*\\n)*").replaceAll("…", ".*")}$`);
-}
-
-/** What a line of shell prints; it fails the test when it fails. */
-function run(command: string): string {
-  const here = command.replaceAll(/(?<!\w)dist\//g, path.relative(ROOT, BUILD) + path.sep);
-  const PATH = `${BIN}:${process.env.PATH}:/usr/sbin:/sbin`;
-  const options = { cwd: ROOT, env: { ...process.env, PATH }, encoding: "utf8" } as const;
-  return execFileSync("sh", ["-ec", here], options);
 }
