@@ -33,6 +33,7 @@ export const labelOfRequest = ({ config, containerId, ifname }: Request): string
 
 export async function makeSlave(link: CreateLink): Promise<LinkInfo> {
   try {
+    getPayload(); // a daemon that runs loads from there, too, what it needs for the first time
     return (await withDaemon((client) => client.createLink(link))).link;
   } catch (error) {
     throw inItsWords(error, link);
