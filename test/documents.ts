@@ -5,6 +5,7 @@
  *     <!-- run -->                  at the root of the repository
  *     <!-- run in a sandbox -->     as root of a host with an eth0 (scripts/lab.ts)
  *     <!-- run with podman -->      the same with podman (test/podman)
+ *     <!-- run with containerd -->  the same with containerd (test/containerd)
  *     <!-- run with docker -->      the same with dockerd and the driver running (test/docker)
  *
  * The man page shows lines without what they print, behind the same mark in a comment of its own.
@@ -37,6 +38,7 @@ export const DOCUMENTS: readonly Document[] = [
   "docs/architecture.md",
   "docs/cni.md",
   "docs/compiler.md",
+  "docs/containerd.md",
   "docs/docker.md",
   "docs/kubernetes.md",
   "docs/options.md",
