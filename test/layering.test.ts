@@ -16,6 +16,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/driver/decide": ["src/wire"],
   "src/driver": ["src/wire", "src/driver/decide"],
   "src/bpf": [],
+  "src/sim": ["src/wire", "src/driver", "src/driver/decide"],
   "src/linux": ["src/wire", "src/driver", "src/driver/decide", "src/bpf"],
   "src/engine": kernel,
   "src/daemon": [...kernel, "src/engine"],
@@ -25,7 +26,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/install": [],
   "src/cli": [...served, "src/docker", "src/install"],
 };
-const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf"];
+const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf", "src/sim"];
 /** For the compiler: it runs when programs are built. */
 const PARSER = "oxc-parser";
 

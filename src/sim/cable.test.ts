@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Frame } from "../wire/frame.ts";
+import { connect, type Faults, IN_FLIGHT_MAX, NO_FAULTS } from "./cable.ts";
+import { Clock } from "./clock.ts";
+import { Device } from "./device.ts";
+import { seeded } from "./random.ts";
+
+/** The numbers of the frames that arrive, of so many sent a millisecond apart. */
+function arrivals(faults: Partial<Faults>, count: number, seed = 1, apartMs = 1): number[] {
+  const clock = new Clock();
+  const [a, b] = ["a", "b"].map((name) => new Device({ name, mac: new Uint8Array(6) })) as [
+    Device,
+    Device,
+  ];
+  connect(clock, seeded(seed), a, b, { ...NO_FAULTS, ...faults });
+  const arrived: number[] = [];
+  b.intake = (f) => {
+    arrived.push((f.bytes[0]! << 8) | f.bytes[1]!);
+    return true;
+  };
+  a.setUp(true);
+  b.setUp(true);
+  for (let i = 0; i < count; i++) {
+    a.send(Frame.of(Uint8Array.of(i >> 8, i)));
+    clock.run(apartMs);
+  }
+  clock.run(60_000);
+  return arrived;
+}
+const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+test("without faults every frame arrives once, in order", () => {
+  assert.deepEqual(arrivals({}, 500), counting(500));
+});
+
+test("loss, duplication and reordering are as often as said, and the same for the same seed", () => {
+  const lost = arrivals({ loss: 0.25 }, 1000);
+  assert.ok(lost.length > 700 && lost.length < 800, `${lost.length}`);
+  const doubled = arrivals({ duplication: 0.25 }, 1000);
+  assert.ok(doubled.length > 1200 && doubled.length < 1300, `${doubled.length}`);
+  const mixed = arrivals({ jitterMs: 5 }, 1000);
+  assert.notDeepEqual(mixed, counting(1000));
+  assert.deepEqual(
+    mixed.sort((a, b) => a - b),
+    counting(1000),
+  );
+  assert.deepEqual(arrivals({ loss: 0.25 }, 1000), lost);
+  assert.notDeepEqual(arrivals({ loss: 0.25 }, 1000, 2), lost);
+});
+
+test("what is under way has a limit", () => {
+  assert.equal(arrivals({ delayMs: 50 }, IN_FLIGHT_MAX + 100, 1, 0).length, IN_FLIGHT_MAX);
+});
+
+test("a device that is down neither sends nor receives", () => {
+  const clock = new Clock();
+  const a = new Device({ name: "a", mac: new Uint8Array(6) });
+  const b = new Device({ name: "b", mac: new Uint8Array(6) });
+  connect(clock, seeded(1), a, b);
+  let count = 0;
+  b.intake = () => {
+    count++;
+    return true;
+  };
+  a.setUp(true);
+  a.send(Frame.of(new Uint8Array(60)));
+  clock.run(1);
+  b.setUp(true);
+  a.setUp(false);
+  a.send(Frame.of(new Uint8Array(60)));
+  clock.run(1);
+  assert.equal(count, 0);
+});

@@ -1,0 +1,87 @@
+/** A network device as its namespace's stack sees it. Whoever makes one says where its frames leave. */
+import type { Ip, Mac } from "../wire/address.ts";
+import type { Frame } from "../wire/frame.ts";
+import type { Namespace } from "./namespace.ts";
+
+export interface DeviceOptions {
+  readonly name: string;
+  readonly mac: Mac;
+  readonly mtu?: number;
+}
+
+/** Is told what becomes of a device: the port of a slave or a master. */
+export interface Follower {
+  upChanged(): void;
+  addressAdded(ip: Ip): void;
+  addressRemoved(ip: Ip): void;
+  groupsChanged(): void;
+}
+
+export class Device {
+  name: string;
+  readonly mac: Mac;
+  mtu: number;
+  /** Its neighbours have no MAC of their own to be asked for. Linux: IFF_NOARP. */
+  isNoarp = false;
+  /** Of the IPv6 link-local address, where several devices have one MAC; 0: of nobody else's. Linux: `dev_id`. */
+  deviceId = 0;
+  netns: Namespace | undefined;
+  /** Takes frames that leave. */
+  out: (f: Frame) => void = () => {};
+  /** Sees frames that arrive before the stack does; true: the stack is not to get it. */
+  intake: ((f: Frame) => boolean) | undefined;
+  /** Sees packets that IP has taken in before it delivers or forwards them; true: they go no further. */
+  input: ((f: Frame) => boolean) | undefined;
+  follower: Follower | undefined;
+  #isUp = false;
+  /** Group MACs that are listened to, as `macKey`. */
+  readonly #groups: Map<string, { readonly mac: Mac; count: number }> = new Map();
+
+  constructor({ name, mac, mtu = 1500 }: DeviceOptions) {
+    this.name = name;
+    this.mac = mac;
+    this.mtu = mtu;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  setUp(isUp: boolean): void {
+    if (isUp === this.#isUp) return;
+    this.#isUp = isUp;
+    this.follower?.upChanged();
+    this.netns?.upChanged(this);
+  }
+
+  send(f: Frame): void {
+    if (this.#isUp) this.out(f);
+  }
+
+  receive(f: Frame): void {
+    if (!this.#isUp || this.intake?.(f)) return;
+    this.netns?.receive(this, f);
+  }
+
+  get groups(): readonly Mac[] {
+    return Array.from(this.#groups.values(), ({ mac }) => mac);
+  }
+
+  join(mac: Mac): void {
+    const joined = this.#groups.get(macKey(mac));
+    if (joined !== undefined) joined.count++;
+    else {
+      this.#groups.set(macKey(mac), { mac, count: 1 });
+      this.follower?.groupsChanged();
+    }
+  }
+
+  leave(mac: Mac): void {
+    const joined = this.#groups.get(macKey(mac));
+    if (joined === undefined || --joined.count > 0) return;
+    this.#groups.delete(macKey(mac));
+    this.follower?.groupsChanged();
+  }
+}
+
+const macKey = (mac: Mac): string => mac.join(":");

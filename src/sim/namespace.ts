@@ -1,0 +1,392 @@
+/**
+ * A network namespace and its stack: devices, addresses, routes, neighbours, forwarding, echo. It does what Linux's stack
+ * does with its default settings, as far as frames of an ipvlan port show it.
+ */
+
+import { linkLocal, sharedLinkLocal } from "../driver/link-local.ts";
+import {
+  formatIp,
+  type Ip,
+  isLinkLocal6,
+  type Mac,
+  macFrom,
+  macHigh,
+  macLow,
+  type Prefix,
+} from "../wire/address.ts";
+import * as arp from "../wire/arp.ts";
+import * as ethernet from "../wire/ethernet.ts";
+import type { Frame } from "../wire/frame.ts";
+import * as icmp from "../wire/icmp.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import * as ndisc from "../wire/ndisc.ts";
+import type { Clock } from "./clock.ts";
+import type { Device } from "./device.ts";
+import { Neighbours } from "./neighbours.ts";
+import * as packets from "./packets.ts";
+import type { Random } from "./random.ts";
+import { hasPrefix, Routes } from "./routes.ts";
+
+export interface Address extends Prefix {
+  readonly device: Device;
+  /** Nobody has said yet that it is his: RFC 4862 §5.4. */
+  isTentative: boolean;
+}
+
+/** Of a namespace. */
+export const ADDRESSES_MAX = 65_536;
+/** RFC 4862 §5.4.2: a random delay of up to this, then as long for an answer. */
+const DAD_MS = 1000;
+/** What `ping` sends. */
+const ECHO_BYTES = 56;
+/** Pings of a namespace that wait for their answer. */
+export const PINGS_MAX = 65_536;
+
+const LOOPBACK4: Prefix = { ip: Uint8Array.of(127, 0, 0, 0), length: 8 };
+
+export class Namespace {
+  readonly name: string;
+  readonly devices: Device[] = [];
+  readonly routes: Readonly<Record<4 | 16, Routes>> = { 4: new Routes(), 16: new Routes() };
+  isForwarding = false;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  /** By `formatIp`. One address may be on several devices. */
+  readonly #addresses: Map<string, Address[]> = new Map();
+  readonly #neighbours: Map<Device, Readonly<Record<4 | 16, Neighbours>>> = new Map();
+  /** By identifier. */
+  readonly #pings: Map<number, (atMs: number | undefined) => void> = new Map();
+  #lastPing = 0;
+
+  constructor(name: string, clock: Clock, random: Random) {
+    this.name = name;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  findDevice(name: string): Device | undefined {
+    return this.devices.find((device) => device.name === name);
+  }
+
+  /** It comes without addresses, and down. */
+  add(device: Device): void {
+    device.netns = this;
+    this.devices.push(device);
+    this.#neighbours.set(device, {
+      4: this.#makeNeighbours(device, (ip, mac) => this.#askByArp(device, ip, mac)),
+      16: this.#makeNeighbours(device, (ip, mac) => this.#askBySolicitation(device, ip, mac)),
+    });
+  }
+
+  remove(device: Device): void {
+    device.setUp(false);
+    for (const address of this.addressesOf(device)) this.removeAddress(address);
+    this.devices.splice(this.devices.indexOf(device), 1);
+    this.#neighbours.delete(device);
+    device.netns = undefined;
+  }
+
+  neighboursOf(device: Device, length: 4 | 16): Neighbours {
+    return this.#neighbours.get(device)![length];
+  }
+
+  addressesOf(device: Device): readonly Address[] {
+    return [...this.#addresses.values()].flat().filter((address) => address.device === device);
+  }
+
+  /** False: the device has it already, or there are too many. */
+  addAddress(device: Device, { ip, length }: Prefix, isProbed = true): boolean {
+    const key = formatIp(ip);
+    const same = this.#addresses.get(key) ?? [];
+    if (same.some((one) => one.device === device) || this.#addresses.size >= ADDRESSES_MAX)
+      return false;
+    const isTentative = ip.length === 16 && isProbed && !device.isNoarp;
+    const address: Address = { ip, length, device, isTentative };
+    this.#addresses.set(key, [...same, address]);
+    if (ip.length === 16) device.join(packets.groupMac(packets.solicitedNode(ip)));
+    if (length < ip.length * 8)
+      this.routes[widthOf(ip)].add({ to: { ip, length }, device, isOfAddress: true });
+    device.follower?.addressAdded(ip);
+    if (isTentative && device.isUp) this.#probe(address);
+    return true;
+  }
+
+  removeAddress({ ip, length, device }: Address): void {
+    const key = formatIp(ip);
+    const rest = (this.#addresses.get(key) ?? []).filter((one) => one.device !== device);
+    if (rest.length > 0) this.#addresses.set(key, rest);
+    else this.#addresses.delete(key);
+    if (ip.length === 16) device.leave(packets.groupMac(packets.solicitedNode(ip)));
+    this.routes[widthOf(ip)].remove(
+      (route) =>
+        route.isOfAddress === true &&
+        route.device === device &&
+        route.to.length === length &&
+        hasPrefix(ip, route.to),
+    );
+    device.follower?.addressRemoved(ip);
+  }
+
+  upChanged(device: Device): void {
+    if (device.isUp) {
+      device.join(packets.groupMac(packets.ALL_NODES));
+      const { mac, deviceId } = device;
+      const ip = deviceId === 0 ? sharedLinkLocal(mac) : linkLocal(mac, deviceId);
+      this.addAddress(device, { ip, length: 64 });
+      for (const address of this.addressesOf(device)) if (address.isTentative) this.#probe(address);
+      return;
+    }
+    device.leave(packets.groupMac(packets.ALL_NODES));
+    for (const address of this.addressesOf(device))
+      if (address.ip.length === 16) this.removeAddress(address); // Linux: keep_addr_on_down is 0
+    for (const width of [4, 16] as const) {
+      this.routes[width].remove((route) => route.device === device && route.isOfAddress !== true);
+      this.neighboursOf(device, width).clear();
+    }
+  }
+
+  /** Whether an address is this namespace's own. */
+  isLocal(ip: Ip): boolean {
+    return this.#addresses.has(formatIp(ip)) || (ip.length === 4 && hasPrefix(ip, LOOPBACK4));
+  }
+
+  /** A frame that a device has received. */
+  receive(device: Device, f: Frame): void {
+    if (f.length < ethernet.HEADER || !isFor(f, device.mac)) return;
+    switch (ethernet.type(f)) {
+      case ethernet.ETH_P_ARP:
+        if (!device.isNoarp && arp.check(f, packets.IP) && arp.isIpv4(f, packets.IP))
+          this.#hearArp(device, f);
+        return;
+      case ethernet.ETH_P_IP:
+        if (ipv4.check(f, packets.IP)) this.#inputIp(device, f);
+        return;
+      case ethernet.ETH_P_IPV6:
+        if (ipv6.check(f, packets.IP)) this.#inputIp(device, f);
+    }
+  }
+
+  /** Sends a packet by the routes. Whether there is a way. */
+  output(f: Frame): boolean {
+    const dst = packets.dstOf(f);
+    if (this.isLocal(dst)) {
+      this.#clock.after(0, () => this.#deliver(f));
+      return true;
+    }
+    const route = this.routes[widthOf(dst)].find(dst);
+    if (route === undefined) return false;
+    this.#transmit(route.device, f, route.via ?? dst);
+    return true;
+  }
+
+  /** Sends a packet out of this device, whatever other routes say; what is for this namespace stays in it. */
+  outputBy(device: Device, f: Frame, isOnLinkElse: boolean): boolean {
+    const dst = packets.dstOf(f);
+    if (this.isLocal(dst)) {
+      this.#clock.after(0, () => this.#deliver(f));
+      return true;
+    }
+    const route = this.routes[widthOf(dst)].find(dst, device);
+    if (route === undefined && !isOnLinkElse) return false;
+    this.#transmit(device, f, route?.via ?? dst);
+    return true;
+  }
+
+  /** Asks for an echo. `onEnd` hears how long it took, or undefined: there is no way, or no answer in this time. */
+  ping(to: Ip, timeoutMs: number, onEnd: (tookMs: number | undefined) => void): void {
+    const src = this.#sourceFor(to);
+    if (src === undefined || this.#pings.size >= PINGS_MAX) {
+      onEnd(undefined);
+      return;
+    }
+    do this.#lastPing = (this.#lastPing + 1) & 0xffff;
+    while (this.#pings.has(this.#lastPing));
+    const identifier = this.#lastPing;
+    const startMs = this.#clock.nowMs;
+    const timer = this.#clock.after(timeoutMs, () => end(undefined));
+    const end = (atMs: number | undefined) => {
+      timer.isCancelled = true;
+      this.#pings.delete(identifier);
+      onEnd(atMs === undefined ? undefined : atMs - startMs);
+    };
+    this.#pings.set(identifier, end);
+    const request = packets.echo(
+      { src, dst: to },
+      false,
+      identifier,
+      1,
+      new Uint8Array(ECHO_BYTES),
+    );
+    if (!this.output(request)) end(undefined);
+  }
+
+  /** The address that packets to this one come from. */
+  #sourceFor(to: Ip): Ip | undefined {
+    if (this.isLocal(to)) return to;
+    const route = this.routes[widthOf(to)].find(to);
+    if (route === undefined) return undefined;
+    const isUsable = (one: Address) => one.ip.length === to.length && !one.isTentative;
+    const own = this.addressesOf(route.device).filter(isUsable);
+    const next = route.via ?? to;
+    return (
+      own.find((one) => hasPrefix(next, one) && isLinkLocal6(one.ip) === isLinkLocal6(to)) ??
+      own.find((one) => isLinkLocal6(one.ip) === isLinkLocal6(to)) ??
+      [...this.#addresses.values()].flat().find((one) => isUsable(one) && !isLinkLocal6(one.ip))
+    )?.ip;
+  }
+
+  #transmit(device: Device, f: Frame, next: Ip): void {
+    if (device.isNoarp) this.#sendTo(device, f, device.mac);
+    else this.neighboursOf(device, widthOf(next)).output(f, next);
+  }
+
+  #sendTo(device: Device, f: Frame, mac: Mac): void {
+    packets.setMacs(f, device.mac, mac);
+    device.send(f);
+  }
+
+  #inputIp(device: Device, f: Frame): void {
+    const dst = packets.dstOf(f);
+    if (packets.isIpv6(f) && this.#hearNeighbour(device, f)) return;
+    if (!packets.isIpv6(f) && this.isLocal(packets.srcOf(f))) return; // Linux: a martian source
+    if (device.input?.(f)) return;
+    if (this.isLocal(dst)) this.#deliver(f);
+    else if (this.isForwarding && !ethernet.isGroup(f)) this.#forward(f);
+  }
+
+  /** To whoever waits for it in this namespace. */
+  #deliver(f: Frame): void {
+    const at = packets.payloadAt(f);
+    const protocol = packets.protocolOf(f);
+    if (protocol !== (packets.isIpv6(f) ? icmp.PROTOCOL6 : icmp.PROTOCOL) || !icmp.check(f, at))
+      return;
+    const type = icmp.type(f, at);
+    const [identifier, sequence] = [icmp.identifier(f, at), icmp.sequence(f, at)];
+    if (type === (packets.isIpv6(f) ? icmp.ECHO_REPLY6 : icmp.ECHO_REPLY))
+      this.#pings.get(identifier)?.(this.#clock.nowMs);
+    else if (type === (packets.isIpv6(f) ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST)) {
+      const payload = packets.bytesAt(f, at + icmp.HEADER, f.length - at - icmp.HEADER);
+      const header = { src: packets.dstOf(f), dst: packets.srcOf(f) };
+      this.output(packets.echo(header, true, identifier, sequence, payload));
+    }
+  }
+
+  #forward(f: Frame): void {
+    const ttl = packets.ttlOf(f);
+    if (ttl <= 1) return;
+    packets.setTtl(f, ttl - 1);
+    this.output(f);
+  }
+
+  #hearArp(device: Device, f: Frame): void {
+    const at = packets.IP;
+    const [sender, target] = [packets.bytesAt(f, at + 14, 4), packets.bytesAt(f, at + 24, 4)];
+    const mac = macFrom(arp.senderMacHigh(f, at), arp.senderMacLow(f, at));
+    const neighbours = this.neighboursOf(device, 4);
+    const isReply = arp.operation(f, at) === arp.REPLY;
+    const isAsked = !isReply && this.isLocal(target);
+    neighbours.learn(sender, mac, isReply, isAsked);
+    if (isAsked)
+      device.send(
+        packets.arpPacket(arp.REPLY, { ip: target, mac: device.mac }, { ip: sender, mac }),
+      );
+  }
+
+  /** Whether the packet was neighbour discovery. */
+  #hearNeighbour(device: Device, f: Frame): boolean {
+    if (!ndisc.isIcmp6(f, packets.IP)) return false;
+    const type = ndisc.type(f, packets.IP);
+    if (type === ndisc.NEIGHBOUR_SOLICITATION) this.#hearSolicitation(device, f);
+    else if (type === ndisc.NEIGHBOUR_ADVERTISEMENT) this.#hearAdvertisement(device, f);
+    else return false;
+    return true;
+  }
+
+  #hearSolicitation(device: Device, f: Frame): void {
+    const target = packets.bytesAt(f, ndisc.targetAt(packets.IP), 16);
+    const ours = this.#findOn(device, target);
+    if (ours === undefined) return;
+    if (ndisc.isDadProbe(f, packets.IP)) {
+      if (ours.isTentative) this.removeAddress(ours);
+      else this.#advertise(device, target, packets.ALL_NODES, undefined, ndisc.OVERRIDE);
+      return;
+    }
+    if (ours.isTentative) return;
+    const src = packets.srcOf(f);
+    const mac = optionMac(f, ndisc.SOURCE_LINK_LAYER) ?? srcMac(f);
+    this.neighboursOf(device, 16).learn(src, mac, false, true);
+    this.#advertise(device, target, src, mac, ndisc.SOLICITED | ndisc.OVERRIDE);
+  }
+
+  #advertise(device: Device, target: Ip, to: Ip, mac: Mac | undefined, flags: number): void {
+    const f = packets.advertisement(target, to, target, device.mac, flags);
+    this.#sendTo(device, f, mac ?? packets.groupMac(to));
+  }
+
+  #hearAdvertisement(device: Device, f: Frame): void {
+    const target = packets.bytesAt(f, ndisc.targetAt(packets.IP), 16);
+    const ours = this.#findOn(device, target);
+    if (ours !== undefined) {
+      if (ours.isTentative) this.removeAddress(ours);
+      return;
+    }
+    const mac = optionMac(f, ndisc.TARGET_LINK_LAYER) ?? srcMac(f);
+    const isAnswer = (ndisc.flags(f, packets.IP) & ndisc.SOLICITED) !== 0;
+    this.neighboursOf(device, 16).learn(target, mac, isAnswer, false);
+  }
+
+  #findOn(device: Device, ip: Ip): Address | undefined {
+    return this.#addresses.get(formatIp(ip))?.find((one) => one.device === device);
+  }
+
+  /** Duplicate address detection. */
+  #probe(address: Address): void {
+    const { ip, device } = address;
+    const isThere = () => device.isUp && this.#findOn(device, ip) === address;
+    this.#clock.after(this.#random() * DAD_MS, () => {
+      if (!isThere()) return;
+      const group = packets.solicitedNode(ip);
+      const probe = packets.solicitation(packets.UNSPECIFIED6, group, ip, device.mac);
+      this.#sendTo(device, probe, packets.groupMac(group));
+      this.#clock.after(DAD_MS, () => {
+        if (isThere()) address.isTentative = false;
+      });
+    });
+  }
+
+  #askByArp(device: Device, ip: Ip, mac: Mac | undefined): void {
+    const own = this.addressesOf(device).filter((one) => one.ip.length === 4);
+    const from = own.find((one) => hasPrefix(ip, one)) ?? own[0];
+    const sender = { ip: from?.ip ?? new Uint8Array(4), mac: device.mac };
+    device.send(packets.arpPacket(arp.REQUEST, sender, { ip, mac }));
+  }
+
+  #askBySolicitation(device: Device, ip: Ip, mac: Mac | undefined): void {
+    const own = this.addressesOf(device).filter((one) => one.ip.length === 16 && !one.isTentative);
+    const from = own.find((one) => hasPrefix(ip, one)) ?? own[0];
+    if (from === undefined) return;
+    const to = mac === undefined ? packets.solicitedNode(ip) : ip;
+    const f = packets.solicitation(from.ip, to, ip, device.mac);
+    this.#sendTo(device, f, mac ?? packets.groupMac(to));
+  }
+
+  #makeNeighbours(device: Device, solicit: (ip: Ip, mac: Mac | undefined) => void): Neighbours {
+    const send = (f: Frame, mac: Mac) => this.#sendTo(device, f, mac);
+    return new Neighbours({ clock: this.#clock, solicit, send, unreachable: () => {} });
+  }
+}
+
+const widthOf = (ip: Ip): 4 | 16 => (ip.length === 4 ? 4 : 16);
+
+const isFor = (f: Frame, mac: Mac): boolean =>
+  ethernet.isGroup(f) ||
+  (ethernet.dstHigh(f) === macHigh(mac) && ethernet.dstLow(f) >>> 0 === macLow(mac) >>> 0);
+
+const srcMac = (f: Frame): Mac => macFrom(ethernet.srcHigh(f), ethernet.srcLow(f));
+
+function optionMac(f: Frame, type: number): Mac | undefined {
+  const option = ndisc.findOption(f, packets.IP, type);
+  if (option < 0) return undefined;
+  return macFrom(ndisc.optionMacHigh(f, option), ndisc.optionMacLow(f, option));
+}

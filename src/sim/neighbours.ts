@@ -1,0 +1,133 @@
+/**
+ * The neighbours of one device, of one family: which MAC an address has, and what waits to hear of it. States and times
+ * are those of RFC 4861 §7.3 and Linux's defaults, for ARP as for ND.
+ */
+import { formatIp, type Ip, type Mac } from "../wire/address.ts";
+import type { Frame } from "../wire/frame.ts";
+import type { Clock, Timer } from "./clock.ts";
+
+export type NeighbourState = "incomplete" | "reachable" | "stale" | "delay" | "probe" | "failed";
+
+export interface Neighbour {
+  readonly ip: Ip;
+  readonly mac: Mac | undefined;
+  readonly state: NeighbourState;
+}
+
+/** Linux: `gc_thresh3`. */
+export const NEIGHBOURS_MAX = 1024;
+/** Frames that wait for one neighbour; the oldest goes for the newest. */
+export const WAITING_MAX = 100;
+const PROBES = 3;
+const PROBE_MS = 1000;
+const REACHABLE_MS = 30_000;
+const DELAY_MS = 5000;
+
+interface Entry {
+  readonly ip: Ip;
+  mac: Mac | undefined;
+  state: NeighbourState;
+  probes: number;
+  waiting: Frame[];
+  timer: Timer | undefined;
+}
+
+export interface NeighboursParts {
+  readonly clock: Clock;
+  /** Asks for the MAC of an address: everybody, or who had it last. */
+  readonly solicit: (ip: Ip, mac: Mac | undefined) => void;
+  readonly send: (f: Frame, mac: Mac) => void;
+  /** Nobody has answered. */
+  readonly unreachable: (f: Frame) => void;
+}
+
+export class Neighbours {
+  readonly #entries: Map<string, Entry> = new Map();
+  readonly #parts: NeighboursParts;
+
+  constructor(parts: NeighboursParts) {
+    this.#parts = parts;
+  }
+
+  list(): readonly Neighbour[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Sends a packet to a neighbour, when it is known who that is. */
+  output(f: Frame, to: Ip): void {
+    const entry = this.#entries.get(formatIp(to)) ?? this.#create(to, "failed");
+    if (entry === undefined) {
+      this.#parts.unreachable(f);
+      return;
+    }
+    if (entry.state === "failed") this.#ask(entry, "incomplete");
+    if (entry.state === "stale")
+      this.#set(entry, "delay", DELAY_MS, () => this.#ask(entry, "probe"));
+    if (entry.mac !== undefined && entry.state !== "incomplete") this.#parts.send(f, entry.mac);
+    else {
+      if (entry.waiting.length >= WAITING_MAX) entry.waiting.shift();
+      entry.waiting.push(f);
+    }
+  }
+
+  /** An answer, or a question that tells who asks. `isAnswer`: he was asked, and so is there. */
+  learn(ip: Ip, mac: Mac, isAnswer: boolean, mayCreate: boolean): void {
+    const known = this.#entries.get(formatIp(ip));
+    const entry = known ?? (mayCreate ? this.#create(ip, "stale") : undefined);
+    if (entry === undefined) return;
+    const isSame = entry.mac?.every((byte, i) => byte === mac[i]) === true;
+    entry.mac = mac;
+    if (isAnswer) this.#set(entry, "reachable", REACHABLE_MS, () => this.#set(entry, "stale"));
+    else if (!isSame || entry.state === "incomplete" || entry.state === "failed")
+      this.#set(entry, "stale");
+    const { waiting } = entry;
+    entry.waiting = [];
+    for (const f of waiting) this.#parts.send(f, mac);
+  }
+
+  clear(): void {
+    for (const { timer } of this.#entries.values())
+      if (timer !== undefined) timer.isCancelled = true;
+    this.#entries.clear();
+  }
+
+  /** Undefined: the table is full of neighbours that are in use. */
+  #create(ip: Ip, state: NeighbourState): Entry | undefined {
+    if (this.#entries.size >= NEIGHBOURS_MAX && !this.#makeRoom()) return undefined;
+    const entry: Entry = { ip, mac: undefined, state, probes: 0, waiting: [], timer: undefined };
+    this.#entries.set(formatIp(ip), entry);
+    return entry;
+  }
+
+  #makeRoom(): boolean {
+    for (const [key, { state }] of this.#entries)
+      if (state === "stale" || state === "failed") return this.#entries.delete(key);
+    return false;
+  }
+
+  #ask(entry: Entry, state: "incomplete" | "probe"): void {
+    entry.probes = 0;
+    const probe = () => {
+      if (entry.probes++ === PROBES) this.#fail(entry);
+      else {
+        this.#set(entry, state, PROBE_MS, probe);
+        this.#parts.solicit(entry.ip, state === "probe" ? entry.mac : undefined);
+      }
+    };
+    probe();
+  }
+
+  #fail(entry: Entry): void {
+    entry.mac = undefined;
+    this.#set(entry, "failed");
+    const { waiting } = entry;
+    entry.waiting = [];
+    for (const f of waiting) this.#parts.unreachable(f);
+  }
+
+  #set(entry: Entry, state: NeighbourState, forMs?: number, then?: () => void): void {
+    entry.state = state;
+    if (entry.timer !== undefined) entry.timer.isCancelled = true;
+    entry.timer = forMs === undefined ? undefined : this.#parts.clock.after(forMs, then!);
+  }
+}

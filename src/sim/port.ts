@@ -1,0 +1,137 @@
+/** An ipvlan port of the simulated host: the driver's own files between a master's device and its slaves'. */
+import { DataPath } from "../driver/data-path.ts";
+import type { Slave } from "../driver/decide/machine.ts";
+import * as v from "../driver/decide/verdict.ts";
+import { GroupTable } from "../driver/group-table.ts";
+import { type Change, Port, type Said } from "../driver/port.ts";
+import { Statistics } from "../driver/statistics.ts";
+import type { Ip } from "../wire/address.ts";
+import { Frame } from "../wire/frame.ts";
+import type { Clock } from "./clock.ts";
+import { Device } from "./device.ts";
+import * as packets from "./packets.ts";
+
+/** Copies of floods that are made at once. */
+const COPIES_AT_ONCE = 64;
+
+const LOOPBACK_NET = 127;
+
+export class SimulatedPort {
+  readonly master: Device;
+  readonly port: Port;
+  readonly statistics: Statistics = new Statistics();
+  readonly #clock: Clock;
+  readonly #path: DataPath;
+  readonly #groups: GroupTable = new GroupTable();
+  readonly #slaves: Map<Slave, Device> = new Map();
+  #isFlushing = false;
+  /** Whether the frame at hand went to a slave, and so is not the master's stack's. */
+  #isTaken = false;
+
+  constructor(master: Device, clock: Clock, said: Said) {
+    this.master = master;
+    this.#clock = clock;
+    this.port = new Port({ mac: master.mac });
+    this.#path = new DataPath({
+      addresses: this.port.addresses,
+      groups: this.#groups,
+      statistics: this.statistics,
+      outlets: {
+        deliver: (to, f) => this.#deliver(to, f),
+        wire: (f) => this.#send(f),
+        stack: (f) => this.#later(f, (copy) => master.netns?.receive(master, copy)),
+        route: (f) => this.#route(f),
+      },
+    });
+    master.intake = (f) => this.#take(() => this.#path.receive(f));
+    master.input = (f) =>
+      this.port.settings.mode === "l3s" && this.#take(() => this.#path.input(f));
+    this.configure(said);
+  }
+
+  get slaves(): readonly Device[] {
+    return [...this.#slaves.values()];
+  }
+
+  configure(said: Said): Change {
+    const change = this.port.configure(said);
+    this.#path.configure(this.port.settings, this.port.mac);
+    for (const device of this.slaves) device.isNoarp = this.port.settings.mode !== "l2";
+    return change;
+  }
+
+  /** In no namespace yet, and down. */
+  addSlave(name: string): Device {
+    const { mac, mtu } = this.master;
+    const id = this.port.addSlave();
+    const device = new Device({ name, mac, mtu });
+    device.deviceId = id;
+    device.isNoarp = this.port.settings.mode !== "l2";
+    device.out = (f) => {
+      this.#path.xmit(id, f);
+      this.#flushSoon();
+    };
+    const follow = () => {
+      this.port.setUp(id, device.isUp);
+      if (device.isUp) this.#groups.set(id, device.groups);
+      else this.#groups.remove(id);
+    };
+    device.follower = {
+      upChanged: follow,
+      groupsChanged: follow,
+      addressAdded: (ip: Ip) => void this.port.claimAddress(id, ip),
+      addressRemoved: (ip: Ip) => this.port.releaseAddress(id, ip),
+    };
+    this.#slaves.set(id, device);
+    return device;
+  }
+
+  /** Takes it out of its namespace. */
+  removeSlave(device: Device): void {
+    device.netns?.remove(device);
+    this.#groups.remove(device.deviceId);
+    this.port.removeSlave(device.deviceId);
+    this.#slaves.delete(device.deviceId);
+  }
+
+  #take(act: () => void): boolean {
+    this.#isTaken = false;
+    act();
+    this.#flushSoon();
+    return this.#isTaken;
+  }
+
+  #deliver(to: Slave, f: Frame): number {
+    this.#isTaken = true;
+    return this.#later(f, (copy) => this.#slaves.get(to)?.receive(copy));
+  }
+
+  #send(f: Frame): number {
+    if (!this.master.isUp) return v.SEND_FAILED;
+    this.master.send(f);
+    return 0;
+  }
+
+  #route(f: Frame): number {
+    const { master } = this;
+    const src = packets.srcOf(f);
+    if (src.length === 4 && src[0] === LOOPBACK_NET) return v.BAD_SOURCE;
+    const copy = Frame.of(f.view().slice());
+    return master.netns?.outputBy(master, copy, src.length === 4) ? 0 : v.NO_ROUTE;
+  }
+
+  #later(f: Frame, act: (copy: Frame) => void): number {
+    const copy = Frame.of(f.view().slice());
+    this.#clock.after(0, () => act(copy));
+    return 0;
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    this.#clock.after(0, () => {
+      this.#isFlushing = false;
+      if (this.#path.flush(COPIES_AT_ONCE)) this.#flushSoon();
+    });
+  }
+}
