@@ -225,7 +225,10 @@ async function killInTheMiddle(container: string): Promise<void> {
       plugin = pid;
     },
   });
-  while (pidOfHanging() === 0) await sleep(10);
+  for (let left = 500; pidOfHanging() === 0; left--) {
+    assert.ok(left > 0, "ADD does not come to its IPAM plugin");
+    await sleep(10);
+  }
   process.kill(plugin, "SIGKILL");
   process.kill(-pidOfHanging(), "SIGKILL");
   assert.equal((await adding).status, null);
