@@ -49,7 +49,8 @@ export function pingAll(column: Column): Promise<Outcome[]> {
 export const isAsPromised = ({ promised, timeMs }: Outcome): boolean =>
   promised === (timeMs !== undefined);
 
-const pairs: readonly Pair[] = ENDS.flatMap((from) =>
+/** Every end with every other, in both families. */
+export const pairs: readonly Pair[] = ENDS.flatMap((from) =>
   ENDS.filter((to) => to !== from).flatMap((to) =>
     FAMILIES.map((family) => ({ from, to, family })),
   ),

@@ -8,7 +8,13 @@ const lines = (mode: "l2" | "l3s", flag: "bridge" | "private", where: string): s
     .map((step) => step.line);
 
 test("nothing said: the example as the HOWTO has it", () => {
-  assert.deepEqual(parseOptions([]), { mode: "l2", flag: "bridge", keep: false, help: false });
+  assert.deepEqual(parseOptions([]), {
+    mode: "l2",
+    flag: "bridge",
+    keep: false,
+    simulate: false,
+    help: false,
+  });
   assert.deepEqual(lines("l2", "bridge", "host"), [
     "ip netns add ns0; ip netns add ns1",
     "ip link add link eth0 ipvl0 type ipvlan mode l2",
@@ -42,3 +48,12 @@ for (const words of [["--mode", "l4"], ["--flag", "macvlan"], ["--mood", "l2"], 
     assert.equal(said.mock.callCount(), 1);
     assert.match(String(said.mock.calls[0]!.arguments[0]), /^[^\n]+Try --help$/);
   });
+
+test("simulated: all pings do as promised, and it is said that no kernel was asked", async (t) => {
+  const said = t.mock.method(console, "log", () => {});
+  assert.equal(await main(["--simulate", "--mode", "l3s", "--flag", "private"]), 0);
+  const text = said.mock.calls.map(({ arguments: [line] }) => line).join("\n");
+  assert.match(text, /On a simulated host: as asked for/);
+  assert.match(text, /24 of 24 pings did what l3s private promises/);
+  assert.match(text, /engine: none/);
+});

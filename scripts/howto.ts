@@ -1,21 +1,24 @@
 /**
  * The IPVLAN HOWTO's example, run as it stands there: two namespaces on one host, in a sandbox that has a
  * LAN beyond the host's eth0. Every end then pings every other, and the account tells whether each ping did what
- * mode and flag promise.
+ * mode and flag promise. Where there can be no sandbox the same ends ping each other on a simulated host.
  */
+import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Flag, flags, type Mode, modes } from "../src/driver/settings.ts";
-import { columnOf, isAsPromised, type Outcome, pingAll } from "./connectivity.ts";
+import { columnOf, isAsPromised, type Outcome, pingAll, type Variant } from "./connectivity.ts";
 import { ADDRESS, addLanRoutes, BIN, buildLan, PREFIX, shell, waitForAddresses } from "./lab.ts";
 import { drawMatrix, drawTopology } from "./picture.ts";
 import { enterSandbox, insideSandbox, pidOutside, sandboxRefusal } from "./sandbox.ts";
+import { SimulatedLab } from "./simulated-lab.ts";
 import { bold, cyan, dim, green, red } from "./terminal.ts";
 
 const USAGE = `npm start [ -- OPTIONS ]: the IPVLAN HOWTO's example on this machine, in a sandbox of its own
 
   --mode l2 | l3 | l3s                mode of the port (l2)
   --flag bridge | private | vepa      flag of the port (bridge)
+  --simulate                          on a simulated host, which needs neither rights nor Linux's namespaces
   --keep                              leave it up to look around; Ctrl-C ends it
   --help                              this text`;
 
@@ -26,6 +29,7 @@ interface Options {
   readonly mode: Mode;
   readonly flag: Flag;
   readonly keep: boolean;
+  readonly simulate: boolean;
   readonly help: boolean;
 }
 
@@ -38,8 +42,9 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     if (insideSandbox()) return await runExample(options);
-    const refusal = sandboxRefusal();
-    if (refusal !== undefined) throw new UsageError(refusal);
+    if (options.simulate) return simulate(options, "as asked for");
+    const refusal = hasIp() ? sandboxRefusal() : "no ip (iproute2) in PATH";
+    if (refusal !== undefined) return simulate(options, refusal);
     return await enterSandbox(import.meta.url, args);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -49,8 +54,8 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 export function parseOptions(args: readonly string[]): Options {
-  const { mode, flag, keep, help } = readWords(args);
-  return { mode: oneOf("--mode", mode, modes), flag: oneOf("--flag", flag, flags), keep, help };
+  const { mode, flag, ...others } = readWords(args);
+  return { mode: oneOf("--mode", mode, modes), flag: oneOf("--flag", flag, flags), ...others };
 }
 
 function readWords(args: readonly string[]) {
@@ -61,9 +66,10 @@ function readWords(args: readonly string[]) {
         mode: { type: "string", default: "l2" },
         flag: { type: "string", default: "bridge" },
         keep: { type: "boolean", default: false },
+        simulate: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
-    }).values as { mode: string; flag: string; keep: boolean; help: boolean };
+    }).values as Omit<Options, "mode" | "flag"> & { mode: string; flag: string };
   } catch (error) {
     throw new UsageError(`${(error as Error).message.split(". ")[0]}. Try --help`);
   }
@@ -122,20 +128,45 @@ function tellFailure(error: unknown): string {
   return stderr?.trimEnd() || stack || String(error);
 }
 
+const hasIp = (): boolean => spawnSync("ip", ["-V"]).error === undefined;
+
+/** The same ends, addresses and pings without a kernel. */
+function simulate(options: Options, reason: string): number {
+  const start = performance.now();
+  tellTitle(options);
+  console.log(`  On a simulated host: ${reason}`);
+  const column = columnOf(variantOf(options), options.mode, options.flag);
+  const outcomes = new SimulatedLab(column).pingAll(column);
+  tellOutcomes(options, outcomes);
+  console.log(`
+  ${verdict(options, outcomes)}
+  engine: none; the driver's own files between stacks in memory, in virtual time
+  took ${tellSeconds(start)}
+`);
+  return outcomes.every(isAsPromised) ? 0 : 1;
+}
+
+const tellTitle = ({ mode, flag }: Options): void =>
+  console.log(`\n  ${bold("The IPVLAN HOWTO's example")}, mode ${mode}, flag ${flag}\n`);
+
+function tellOutcomes({ mode, flag }: Options, outcomes: readonly Outcome[]): void {
+  console.log(drawTopology(mode, flag));
+  console.log(drawMatrix(outcomes));
+}
+
+const variantOf = ({ mode }: Options): Variant => (mode === "l2" ? "plain" : "routed");
+
 async function example(options: Options): Promise<number> {
   const start = performance.now();
-  console.log(
-    `\n  ${bold("The IPVLAN HOWTO's example")}, mode ${options.mode}, flag ${options.flag}\n`,
-  );
+  tellTitle(options);
   await buildLan();
   for (const step of script(options)) await runStep(step);
-  const variant = options.mode === "l2" ? "plain" : "routed";
+  const variant = variantOf(options);
   if (variant === "routed") await addLanRoutes();
   await waitForAddresses(["ns0", "ns1"]);
   const outcomes = await pingAll(columnOf(variant, options.mode, options.flag));
-  console.log(drawTopology(options.mode, options.flag));
-  console.log(drawMatrix(outcomes));
-  console.log(await account(options, outcomes, performance.now() - start));
+  tellOutcomes(options, outcomes);
+  console.log(await account(options, outcomes, start));
   return outcomes.every(isAsPromised) ? 0 : 1;
 }
 
@@ -213,20 +244,27 @@ interface PortShown {
 }
 
 async function account(
-  { mode, flag }: Options,
+  options: Options,
   outcomes: readonly Outcome[],
-  tookMs: number,
+  start: number,
 ): Promise<string> {
   const [port] = JSON.parse(await shell("host", "ipvlan port show -j")) as PortShown[];
-  const right = outcomes.filter(isAsPromised).length;
-  const verdict = `${right} of ${outcomes.length} pings did what ${mode} ${flag} promises`;
   return `
-  ${right === outcomes.length ? green(verdict) : red(verdict)}
+  ${verdict(options, outcomes)}
   engine: ${port?.engine}
   frames for slaves are kept from the master's own stack by ${keptBy(port?.consumption)}
-  took ${(tookMs / 1000).toFixed(1)} s, and nothing of this machine's own network was touched
+  took ${tellSeconds(start)}, and nothing of this machine's own network was touched
 `;
 }
+
+function verdict({ mode, flag }: Options, outcomes: readonly Outcome[]): string {
+  const right = outcomes.filter(isAsPromised).length;
+  const text = `${right} of ${outcomes.length} pings did what ${mode} ${flag} promises`;
+  return right === outcomes.length ? green(text) : red(text);
+}
+
+const tellSeconds = (start: number): string =>
+  `${((performance.now() - start) / 1000).toFixed(1)} s`;
 
 function tellHowToLookAround(): void {
   const pid = pidOutside();
