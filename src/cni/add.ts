@@ -43,7 +43,7 @@ export async function add(request: Request): Promise<string> {
     const inside = early ?? (await open(target));
     const given = await getAddresses(config, previous, undo);
     const result = onOne(given, link, request);
-    await inside.configure(request.ifname, result, link.mode === "l2");
+    await inside.configure(request.ifname, result);
     inside.close();
     return formatResult(result, version);
   } catch (error) {

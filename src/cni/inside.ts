@@ -1,4 +1,4 @@
-/** What is done in the container's namespace, by netlink: addresses, routes and announcements, and looking at them. */
+/** What is done in the container's namespace, by netlink: addresses and routes, and looking at them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Address, addAddress, dumpAddresses } from "../linux/netlink/address.ts";
 import { getLink, setLink } from "../linux/netlink/link.ts";
@@ -7,15 +7,7 @@ import { NetlinkSocket } from "../linux/netlink/socket.ts";
 import { withNetns } from "../linux/netns.ts";
 import { close, openFile } from "../linux/sys.ts";
 import { findSysctl, setSysctl } from "../linux/sysctl.ts";
-import {
-  formatMac,
-  type Ip,
-  type Mac,
-  type Prefix,
-  parseIp,
-  parsePrefix,
-} from "../wire/address.ts";
-import { announce } from "./announce.ts";
+import { formatMac, type Ip, type Prefix, parseIp, parsePrefix } from "../wire/address.ts";
 import { failure, inOneLine, lowerFirst } from "./errors.ts";
 import { findDefaultMaster, isDevice } from "./host.ts";
 import { isSix, type Result, type Route } from "./result.ts";
@@ -60,10 +52,10 @@ export class Inside {
     return link && { ifindex: link.index, mac: link.mac === undefined ? "" : formatMac(link.mac) };
   }
 
-  /** Gives the device what the result says, and returns when its neighbours know. */
-  async configure(name: string, result: Result, isAnnounced: boolean): Promise<void> {
+  /** Gives the device what the result says. Its neighbours hear of the addresses, as the sysctls say, when it comes up. */
+  async configure(name: string, result: Result): Promise<void> {
     const link = getLink(this.#socket, name);
-    if (link?.mac === undefined)
+    if (link === undefined)
       throw failure(`failed to lookup ${JSON.stringify(name)}: Link not found`);
     const prefixes = result.ips.map(({ address }) => parsePrefix(address)!);
     withNetns(this.#netns, () =>
@@ -76,16 +68,6 @@ export class Inside {
     setLink(this.#socket, link.index, { up: true });
     await this.#settle(name, link.index);
     for (const route of result.routes) this.#addRoute(name, link.index, route, result);
-    if (isAnnounced)
-      this.#announce(
-        link.index,
-        link.mac,
-        prefixes.map(({ ip }) => ip),
-      );
-  }
-
-  #announce(ifindex: number, mac: Mac, ips: readonly Ip[]): void {
-    withNetns(this.#netns, () => announce(ifindex, mac, ips));
   }
 
   #addAddress(name: string, ifindex: number, { ip, length }: Prefix): void {
