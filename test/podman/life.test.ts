@@ -62,14 +62,17 @@ await onPodman(import.meta.url, { needs: ["dnsmasq"] }, () => {
         "--no-daemon",
         "--port=0",
         "--no-ping",
-        "--dhcp-broadcast",
+
         "--interface=w0",
         "--bind-interfaces",
       ],
       ...["--dhcp-range=10.0.0.100,10.0.0.110", "--dhcp-leasefile=/run/leases", "--user=root"],
     ]);
     t.after(() => server.kill());
-    const client = new Service(["/usr/lib/cni/dhcp", "daemon"], "test -S /run/cni/dhcp.sock");
+    const client = new Service(
+      ["/usr/lib/cni/dhcp", "daemon", "-broadcast"],
+      "test -S /run/cni/dhcp.sock",
+    );
     await client.start();
     t.after(() => client.end());
     writeNetwork({ mode: "l2", ipam: { type: "dhcp" } });
