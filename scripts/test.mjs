@@ -47,6 +47,7 @@ const PURE = [
   "src/driver/",
   "src/bpf/",
   "src/sim/",
+  "src/words/",
   "src/cli/",
   "examples/",
   "test/layering",

@@ -16,7 +16,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/driver/decide": ["src/wire"],
   "src/driver": ["src/wire", "src/driver/decide"],
   "src/bpf": [],
-  "src/sim": ["src/wire", "src/driver", "src/driver/decide"],
+  "src/words": ["src/wire", "src/driver", "src/driver/decide"],
+  "src/sim": ["src/wire", "src/driver", "src/driver/decide", "src/words"],
   "src/linux": ["src/wire", "src/driver", "src/driver/decide", "src/bpf"],
   "src/engine": kernel,
   "src/daemon": [...kernel, "src/engine"],
@@ -24,9 +25,9 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/cni": served,
   "src/docker": served,
   "src/install": [],
-  "src/cli": [...served, "src/docker", "src/install"],
+  "src/cli": [...served, "src/docker", "src/install", "src/words"],
 };
-const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf", "src/sim"];
+const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf", "src/words", "src/sim"];
 /** For the compiler: it runs when programs are built. */
 const PARSER = "oxc-parser";
 

@@ -5,11 +5,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { STATUS_FAILED, STATUS_REFUSED, STATUS_USAGE } from "../src/cli/errors.ts";
 import { usages } from "../src/cli/usage.ts";
 import { STATUS_SERVED } from "../src/client/start-daemon.ts";
 import { compats, flags, modes } from "../src/driver/settings.ts";
 import { reasons } from "../src/driver/statistics.ts";
+import { STATUS_FAILED, STATUS_REFUSED, STATUS_USAGE } from "../src/words/errors.ts";
 
 const ROOT = path.dirname(path.resolve(fileURLToPath(new URL("..", import.meta.url))));
 const PAGE = path.join(ROOT, "man/ipvlan.8");

@@ -4,7 +4,7 @@
  */
 import type { LinkInfo } from "../daemon/control.ts";
 import { formatIp, type Prefix, parsePrefix } from "../wire/address.ts";
-import { matches, Words } from "./words.ts";
+import { matches, Words } from "../words/words.ts";
 
 export interface AddressAdd {
   readonly verb: "add address";

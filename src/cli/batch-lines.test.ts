@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { UsageError } from "../words/errors.ts";
 import { type BatchLine, BatchReader, findWords } from "./batch-lines.ts";
-import { UsageError } from "./errors.ts";
 
 function linesOf(...pieces: string[]): BatchLine[] {
   const reader = new BatchReader();

@@ -4,7 +4,7 @@
  *
  * Text is of bytes, one to a character: a line that is not ours goes to the system as it was written.
  */
-import { STATUS_FAILED, UsageError } from "./errors.ts";
+import { STATUS_FAILED, UsageError } from "../words/errors.ts";
 
 export interface BatchLine {
   /** As written, with its ends and comments. */

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { ControlFailure, Daemons } from "../client/client.ts";
 import { daemonWords } from "../client/daemon-words.ts";
-import { explained, noSuchDevice, refused, STATUS_USAGE, UsageError } from "./errors.ts";
-import type { Options } from "./options.ts";
+import { explained, noSuchDevice, refused, STATUS_USAGE, UsageError } from "../words/errors.ts";
+import type { Options } from "../words/options.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
 
 export interface Call {

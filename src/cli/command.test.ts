@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import fc from "fast-check";
 import { parsePrefix } from "../wire/address.ts";
+import { UsageError } from "../words/errors.ts";
+import { findOptions } from "../words/options.ts";
 import { parseCommand, parseObject } from "./command.ts";
-import { UsageError } from "./errors.ts";
-import { findOptions } from "./options.ts";
 
 const parse = (line: string, calledAs = "ipvlan") => parseCommand(line.split(" "), calledAs);
 

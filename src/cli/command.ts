@@ -2,12 +2,14 @@
  * A whole command line: ours, or the system's. The object and the verb are resolved in iproute2's order, so that
  * `l` is link and `link s` is set.
  */
+
+import { findDeviceWords } from "../words/device-words.ts";
+import { type LinkAdd, parseLinkAdd } from "../words/link-add.ts";
+import { findOptions, type Options } from "../words/options.ts";
+import { matches } from "../words/words.ts";
 import { type AddressAdd, findAddressAdd } from "./addr-add.ts";
-import { findDeviceWords } from "./device-words.ts";
 import { type Install, parseInstall } from "./install-words.ts";
-import { type LinkAdd, parseLinkAdd } from "./link-add.ts";
 import { type LinkDelete, type LinkSet, parseLinkDelete, parseLinkSet } from "./link-set.ts";
-import { findOptions, type Options } from "./options.ts";
 import {
   type DaemonRun,
   type DaemonStop,
@@ -22,7 +24,6 @@ import {
 import { parseShow, type Show } from "./show.ts";
 import { findStackOn, type Stack } from "./stacking.ts";
 import type { Text } from "./usage.ts";
-import { matches } from "./words.ts";
 
 export type Request =
   | LinkAdd

@@ -1,6 +1,6 @@
 /** `install` and `uninstall`: the files that other programs look for. */
 import { TARGETS, type TargetName } from "../install/targets.ts";
-import { incomplete } from "./errors.ts";
+import { incomplete } from "../words/errors.ts";
 import { listed, unknown } from "./port.ts";
 
 export interface Install {

@@ -1,8 +1,8 @@
 /** `link set` and `link delete` where they may concern a slave: words in, request out. */
 import type { Flag, Mode } from "../driver/settings.ts";
-import { type DeviceWords, readNames } from "./device-words.ts";
-import { STATUS_USAGE, UsageError } from "./errors.ts";
-import { readIpvlanWords } from "./ipvlan-words.ts";
+import { type DeviceWords, readNames } from "../words/device-words.ts";
+import { STATUS_USAGE, UsageError } from "../words/errors.ts";
+import { readIpvlanWords } from "../words/ipvlan-words.ts";
 import { findStackUnder, type Stack } from "./stacking.ts";
 
 /** A change of mode or flag; `others` are the words before `type`, if the system's `ip` has something to set, too. */

@@ -1,8 +1,8 @@
 /** `port`, `status`, `daemon` and `docker`: what the system's `ip` has no words for. */
 import type { Compat } from "../driver/settings.ts";
 import { ENGINE_CHOICES, type EngineChoice } from "../engine/engine.ts";
-import { incomplete, STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
-import { Words } from "./words.ts";
+import { incomplete, STATUS_FAILED, STATUS_USAGE, UsageError } from "../words/errors.ts";
+import { Words } from "../words/words.ts";
 
 /** `status` is `port show` with everything a port knows. */
 export interface PortShow {

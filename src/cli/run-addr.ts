@@ -5,9 +5,9 @@
 
 import type { Daemons } from "../client/client.ts";
 import { formatPrefix } from "../wire/address.ts";
+import { explained } from "../words/errors.ts";
 import { type AddressAdd, isTaken } from "./addr-add.ts";
 import { type Call, passLineOn } from "./call.ts";
-import { explained } from "./errors.ts";
 
 export async function addAddress(request: AddressAdd, call: Call): Promise<number> {
   const refusal = await findRefusal(request, call.daemons);

@@ -9,10 +9,10 @@
 import { createReadStream, openSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { formatPrefix } from "../wire/address.ts";
+import { STATUS_FAILED, STATUS_USAGE, UsageError } from "../words/errors.ts";
 import { type BatchLine, BatchReader } from "./batch-lines.ts";
 import type { Call } from "./call.ts";
 import { type Command, parseObject, type Request } from "./command.ts";
-import { STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
 import { findRefusal } from "./run-addr.ts";
 import { feed, getSystemIp, passOn } from "./system-ip.ts";
 

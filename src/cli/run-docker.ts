@@ -2,8 +2,8 @@
 import { demandPrivilege } from "../client/privilege.ts";
 import { STATUS_SERVED } from "../client/start-daemon.ts";
 import { runDriver } from "../docker/main.ts";
+import { UsageError } from "../words/errors.ts";
 import type { Call } from "./call.ts";
-import { UsageError } from "./errors.ts";
 import { passOn } from "./system-ip.ts";
 
 export async function runDocker(call: Call): Promise<number> {

@@ -4,8 +4,8 @@ import { existsSync, realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Host, install } from "../install/install.ts";
 import { uninstall } from "../install/uninstall.ts";
+import { STATUS_FAILED, STATUS_REFUSED, UsageError } from "../words/errors.ts";
 import type { Call } from "./call.ts";
-import { STATUS_FAILED, STATUS_REFUSED, UsageError } from "./errors.ts";
 import type { Install } from "./install-words.ts";
 
 export function runInstall({ verb, target, root }: Install, { self }: Call): number {

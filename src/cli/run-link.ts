@@ -4,13 +4,13 @@ import { type Client, NoDaemonError } from "../client/client.ts";
 import { startDaemon } from "../client/start-daemon.ts";
 import type { LinkChanged } from "../daemon/control.ts";
 import { daemonDirectory } from "../daemon/run-directory.ts";
+import { noSuchDevice, notPermitted, refused, wrongArgument } from "../words/errors.ts";
+import type { LinkAdd } from "../words/link-add.ts";
+import { findInteger } from "../words/words.ts";
 import { about, type Call, daemonWordsOf, namespaceWords, passLineOn, Refusal } from "./call.ts";
-import { noSuchDevice, notPermitted, refused, wrongArgument } from "./errors.ts";
-import type { LinkAdd } from "./link-add.ts";
 import type { LinkDelete, LinkSet } from "./link-set.ts";
 import { findRefusal, type Stack } from "./stacking.ts";
 import { capture, getSystemIp, passOn } from "./system-ip.ts";
-import { findInteger } from "./words.ts";
 
 export async function addLink(request: LinkAdd, call: Call): Promise<number> {
   const { verb: _, name, netns, others, ...settings } = request;

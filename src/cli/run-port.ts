@@ -2,8 +2,8 @@
 import { clientOf, NoDaemonError, withDaemon } from "../client/client.ts";
 import { demandPrivilege } from "../client/privilege.ts";
 import { STATUS_SERVED } from "../client/start-daemon.ts";
+import { notPermitted, STATUS_FAILED, UsageError } from "../words/errors.ts";
 import { about, type Call, daemonWordsOf } from "./call.ts";
-import { notPermitted, STATUS_FAILED, UsageError } from "./errors.ts";
 import type { DaemonRun, DaemonStop, PortSet, PortShow } from "./port.ts";
 import { engineOfEnvironment } from "./port.ts";
 import { formatPorts, formatStatus } from "./status.ts";

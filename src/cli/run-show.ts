@@ -1,7 +1,7 @@
 /** `link show` and `addr show`: runs the system's `ip` and puts right what it says about our slaves. */
 
+import type { Options } from "../words/options.ts";
 import { type Call, passLineOn } from "./call.ts";
-import type { Options } from "./options.ts";
 import { type Facts, factsOf, rewriteBrief, rewriteJson, rewriteText } from "./rewrite.ts";
 import type { Show } from "./show.ts";
 import { capture, getSystemIp } from "./system-ip.ts";

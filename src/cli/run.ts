@@ -1,9 +1,9 @@
 /** Carries a command out and returns the exit status; whatever goes wrong is one text on stderr. */
 import { readFileSync } from "node:fs";
 import { NotPermittedError } from "../client/privilege.ts";
+import { notPermitted, STATUS_REFUSED, STATUS_USAGE, UsageError } from "../words/errors.ts";
 import type { Call } from "./call.ts";
 import { parseCommand, parseObject, type Request } from "./command.ts";
-import { notPermitted, STATUS_REFUSED, STATUS_USAGE, UsageError } from "./errors.ts";
 import { getSystemIp, passOn } from "./system-ip.ts";
 import { type Text, usages } from "./usage.ts";
 

@@ -1,5 +1,5 @@
 /** `link show` and `addr show`: the system's `ip` prints, `rewrite.ts` puts right what it says about our slaves. */
-import { Words } from "./words.ts";
+import { Words } from "../words/words.ts";
 
 export interface Show {
   readonly verb: "show";

@@ -3,8 +3,8 @@
  * veth have all of it; Linux's driver refuses, so we do (D11). Words in, answer out, no I/O.
  */
 import type { Role } from "../client/client.ts";
-import type { DeviceWords, Setting } from "./device-words.ts";
-import { explained, refused, type UsageError } from "./errors.ts";
+import type { DeviceWords, Setting } from "../words/device-words.ts";
+import { explained, refused, type UsageError } from "../words/errors.ts";
 
 /** Something is to be set on a device, or stacked on it. For other devices the line is the system's. */
 export interface Stack {

@@ -7,7 +7,7 @@ import { constants as access, accessSync, realpathSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { STATUS_USAGE, UsageError } from "./errors.ts";
+import { STATUS_USAGE, UsageError } from "../words/errors.ts";
 
 /** Where `ip` is when PATH does not say, as in a user's shell that leaves out sbin. */
 const USUAL = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];

@@ -1,12 +1,5 @@
 /** The texts of help. */
 
-/** Behind `type ipvlan`; iproute2's own words. */
-export const ipvlanUsage = `Usage: ... ipvlan [ mode MODE ] [ FLAGS ]
-
-MODE: l3 | l3s | l2
-FLAGS: bridge | private | vepa
-(first values are the defaults if nothing is specified).`;
-
 const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up ] [ mtu MTU ]
                              [ netns { NAME | PID } ] type ipvlan [ mode MODE ] [ FLAG ]
        ipvlan [ OPTIONS ] link set [ dev ] NAME type ipvlan [ mode MODE ] [ FLAG ]

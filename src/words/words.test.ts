@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import fc from "fast-check";
 import { UsageError } from "./errors.ts";
-import { findInteger, matches, Words } from "./words.ts";
+import { byteLength, findInteger, matches, Words } from "./words.ts";
 
 test("a keyword may be shortened, but not to nothing and not lengthened", () => {
   assert.ok(matches("li", "link"));
@@ -28,4 +29,12 @@ test("integers are C's: decimal, octal, hexadecimal, 32 bits", () => {
   for (const word of ["", "x", "1x", "08", "1.5", "2147483648", "0x"]) {
     assert.equal(findInteger(word), undefined, word);
   }
+});
+
+test("a name is as long as its bytes in UTF-8", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), (text) =>
+      assert.equal(byteLength(text), Buffer.byteLength(text)),
+    ),
+  );
 });

@@ -3,6 +3,7 @@ import type { Flag, Mode } from "../driver/settings.ts";
 import { type DeviceWords, findMtu, findOnce, NAME_MAX, readNames } from "./device-words.ts";
 import { explained, refused, STATUS_FAILED, STATUS_USAGE, UsageError } from "./errors.ts";
 import { readIpvlanWords } from "./ipvlan-words.ts";
+import { byteLength } from "./words.ts";
 
 export interface LinkAdd {
   readonly verb: "add";
@@ -62,7 +63,7 @@ function readName({ settings }: DeviceWords): string | undefined {
     throw new UsageError(text, STATUS_USAGE);
   }
   // Only the kernel looks at the length of a name without keyword, and it answers in general terms.
-  if (dev !== undefined && Buffer.byteLength(dev) > NAME_MAX) {
+  if (dev !== undefined && byteLength(dev) > NAME_MAX) {
     throw explained("Attribute failed policy validation.");
   }
   return dev;

@@ -51,3 +51,13 @@ export function findInteger(word: string): number | undefined {
   const value = word.trim().startsWith("-") ? -size : size;
   return -INT_MAX - 1 <= value && value <= INT_MAX ? value : undefined;
 }
+
+/** In UTF-8, as the kernel counts. */
+export function byteLength(text: string): number {
+  let length = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x1_0000 ? 3 : 4;
+  }
+  return length;
+}

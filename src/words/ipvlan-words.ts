@@ -4,8 +4,14 @@
  */
 import type { Flag, Mode } from "../driver/settings.ts";
 import { STATUS_FAILED, UsageError } from "./errors.ts";
-import { ipvlanUsage } from "./usage.ts";
 import { matches, Words } from "./words.ts";
+
+/** Behind `type ipvlan`; iproute2's own words. */
+export const ipvlanUsage = `Usage: ... ipvlan [ mode MODE ] [ FLAGS ]
+
+MODE: l3 | l3s | l2
+FLAGS: bridge | private | vepa
+(first values are the defaults if nothing is specified).`;
 
 export interface IpvlanWords {
   readonly mode?: Mode;

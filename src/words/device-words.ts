@@ -5,7 +5,7 @@
  * Nothing is judged before the kind is known: a line about any other kind is the system's, with its errors.
  */
 import { duplicate, STATUS_USAGE, UsageError, wrongArgument } from "./errors.ts";
-import { findInteger, matches, Words } from "./words.ts";
+import { byteLength, findInteger, matches, Words } from "./words.ts";
 
 /** Words of a device, as said: `settings` are keyword and value, in order; `type` with all behind it is apart. */
 export interface DeviceWords {
@@ -120,7 +120,7 @@ const isDeviceName = (name: string): boolean => isNameUpTo(name, NAME_MAX);
 const isAlternativeName = (name: string): boolean => isNameUpTo(name, ALTERNATIVE_NAME_MAX);
 
 function isNameUpTo(name: string, max: number): boolean {
-  return name !== "" && Buffer.byteLength(name) <= max && !/[/\s]/.test(name);
+  return name !== "" && byteLength(name) <= max && !/[/\s]/.test(name);
 }
 
 /** The last value of a setting that may be said only once, or none. */
