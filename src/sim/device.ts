@@ -7,6 +7,8 @@ export interface DeviceOptions {
   readonly name: string;
   readonly mac: Mac;
   readonly mtu?: number;
+  /** Its addresses are its namespace's own, and nothing leaves by it. */
+  readonly isLoopback?: boolean;
 }
 
 /** Is told what becomes of a device: the port of a slave or a master. */
@@ -20,6 +22,7 @@ export interface Follower {
 export class Device {
   name: string;
   readonly mac: Mac;
+  readonly isLoopback: boolean;
   mtu: number;
   /** Its neighbours have no MAC of their own to be asked for. Linux: IFF_NOARP. */
   isNoarp = false;
@@ -37,10 +40,12 @@ export class Device {
   /** Group MACs that are listened to, as `macKey`. */
   readonly #groups: Map<string, { readonly mac: Mac; count: number }> = new Map();
 
-  constructor({ name, mac, mtu = 1500 }: DeviceOptions) {
+  constructor({ name, mac, mtu = 1500, isLoopback = false }: DeviceOptions) {
     this.name = name;
     this.mac = mac;
     this.mtu = mtu;
+    this.isLoopback = isLoopback;
+    this.isNoarp = isLoopback;
   }
 
   get isUp(): boolean {

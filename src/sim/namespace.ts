@@ -13,6 +13,7 @@ import {
   macHigh,
   macLow,
   type Prefix,
+  parseIp,
 } from "../wire/address.ts";
 import * as arp from "../wire/arp.ts";
 import * as ethernet from "../wire/ethernet.ts";
@@ -43,7 +44,9 @@ const ECHO_BYTES = 56;
 /** Pings of a namespace that wait for their answer. */
 export const PINGS_MAX = 65_536;
 
-const LOOPBACK4: Prefix = { ip: Uint8Array.of(127, 0, 0, 0), length: 8 };
+const LOOPBACK4: Prefix = { ip: Uint8Array.of(127, 0, 0, 1), length: 8 };
+/** What lo has when it is up. */
+const LOOPBACKS: readonly Prefix[] = [LOOPBACK4, { ip: parseIp("::1")!, length: 128 }];
 
 export class Namespace {
   readonly name: string;
@@ -99,13 +102,16 @@ export class Namespace {
   addAddress(device: Device, { ip, length }: Prefix, isProbed = true): boolean {
     const key = formatIp(ip);
     const same = this.#addresses.get(key) ?? [];
-    if (same.some((one) => one.device === device) || this.#addresses.size >= ADDRESSES_MAX)
+    if (
+      same.some((one) => one.device === device && one.length === length) ||
+      this.#addresses.size >= ADDRESSES_MAX
+    )
       return false;
     const isTentative = ip.length === 16 && isProbed && !device.isNoarp;
     const address: Address = { ip, length, device, isTentative };
     this.#addresses.set(key, [...same, address]);
     if (ip.length === 16) device.join(packets.groupMac(packets.solicitedNode(ip)));
-    if (length < ip.length * 8)
+    if (length < ip.length * 8 && !device.isLoopback)
       this.routes[widthOf(ip)].add({ to: { ip, length }, device, isOfAddress: true });
     device.follower?.addressAdded(ip);
     if (isTentative && device.isUp) this.#probe(address);
@@ -114,7 +120,9 @@ export class Namespace {
 
   removeAddress({ ip, length, device }: Address): void {
     const key = formatIp(ip);
-    const rest = (this.#addresses.get(key) ?? []).filter((one) => one.device !== device);
+    const rest = (this.#addresses.get(key) ?? []).filter(
+      (one) => one.device !== device || one.length !== length,
+    );
     if (rest.length > 0) this.#addresses.set(key, rest);
     else this.#addresses.delete(key);
     if (ip.length === 16) device.leave(packets.groupMac(packets.solicitedNode(ip)));
@@ -129,6 +137,10 @@ export class Namespace {
   }
 
   upChanged(device: Device): void {
+    if (device.isUp && device.isLoopback) {
+      for (const loopback of LOOPBACKS) this.addAddress(device, loopback);
+      return;
+    }
     if (device.isUp) {
       device.join(packets.groupMac(packets.ALL_NODES));
       const { mac, deviceId } = device;

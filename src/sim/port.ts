@@ -94,6 +94,12 @@ export class SimulatedPort {
     this.#slaves.delete(device.deviceId);
   }
 
+  /** The master is its namespace's alone again. */
+  close(): void {
+    this.master.intake = undefined;
+    this.master.input = undefined;
+  }
+
   #take(act: () => void): boolean {
     this.#isTaken = false;
     act();

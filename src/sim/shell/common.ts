@@ -1,0 +1,48 @@
+/** What the objects of `ip` have in common. */
+
+import { type Ip, type Prefix, parseIp, parsePrefix } from "../../wire/address.ts";
+import { noSuchDevice, STATUS_FAILED, STATUS_USAGE, UsageError } from "../../words/errors.ts";
+import type { Device } from "../device.ts";
+import type { Namespace } from "../namespace.ts";
+import type { World } from "./world.ts";
+
+export function findIn(netns: Namespace, name: string): Device {
+  const device = netns.findDevice(name);
+  if (device === undefined) throw noSuchDevice(name);
+  return device;
+}
+
+/** By its name, or the path that `ip netns` gives it. */
+export function getNamespace(world: World, name: string): Namespace {
+  const netns = world.namespaces.get(name.replace(/^\/(var\/)?run\/netns\//, ""));
+  if (netns !== undefined) return netns;
+  throw new UsageError(
+    `Cannot open network namespace "${name}": No such file or directory`,
+    STATUS_USAGE,
+  );
+}
+
+export const unknown = (word: string, where: string, allowed: string): UsageError =>
+  new UsageError(`${where}: "${word}"? The simulated host has ${allowed}`, STATUS_FAILED);
+
+/** `family`: of -4 or -6. */
+export function getPrefix(word: string, family: string | undefined): Prefix {
+  const prefix = parsePrefix(word);
+  if (prefix !== undefined && isOf(prefix.ip, family)) return prefix;
+  throw new UsageError(
+    `Error: ${family ?? "any valid"} prefix is expected rather than "${word}".`,
+    STATUS_FAILED,
+  );
+}
+
+export function getIp(word: string, family: string | undefined): Ip {
+  const ip = parseIp(word);
+  if (ip !== undefined && isOf(ip, family)) return ip;
+  throw new UsageError(
+    `Error: ${family ?? "any valid"} address is expected rather than "${word}".`,
+    STATUS_FAILED,
+  );
+}
+
+export const isOf = (ip: Ip, family: string | undefined): boolean =>
+  family === undefined || family === (ip.length === 4 ? "inet" : "inet6");

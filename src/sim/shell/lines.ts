@@ -1,0 +1,158 @@
+/**
+ * A script taken apart as a shell does it, as far as scripts about networks need: words, quotes, `;`, `&&`, comments,
+ * `NAME=value` and `$NAME`. What else a shell knows is refused, with its place.
+ */
+
+export interface Place {
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Words of one command, and where it begins. */
+export interface Line {
+  readonly words: readonly string[];
+  readonly place: Place;
+}
+
+export class ScriptError extends Error {
+  override readonly name = "ScriptError";
+  readonly place: Place;
+
+  constructor(place: Place, message: string) {
+    super(message);
+    this.place = place;
+  }
+}
+
+const REFUSED: Readonly<Record<string, string>> = {
+  "|": "there are no pipes here: one command, one line",
+  ">": "there are no files here",
+  "<": "there are no files here",
+  "`": "there is no command substitution here",
+  "(": "there are no subshells here: ip netns exec NAME COMMAND",
+  ")": "there are no subshells here: ip netns exec NAME COMMAND",
+};
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
+
+/** One command after the other; `variables` are read when a command is reached, so that it may be set before. */
+export function* readLines(text: string, variables: ReadonlyMap<string, string>): Generator<Line> {
+  const reader = new Reader(text, variables);
+  for (let line = reader.next(); line !== undefined; line = reader.next())
+    if (line.words.length > 0) yield line;
+}
+
+class Reader {
+  readonly #text: string;
+  readonly #variables: ReadonlyMap<string, string>;
+  #at = 0;
+
+  constructor(text: string, variables: ReadonlyMap<string, string>) {
+    this.#text = text;
+    this.#variables = variables;
+  }
+
+  /** Up to the end of a command, which may be empty; undefined: the text is at its end. */
+  next(): Line | undefined {
+    if (this.#at >= this.#text.length) return undefined;
+    const words: string[] = [];
+    let start: number | undefined;
+    for (;;) {
+      this.#skipBlanks();
+      const at = this.#at;
+      const character = this.#text[at];
+      if (character === undefined || character === "\n" || character === ";") {
+        this.#at++;
+        break;
+      }
+      if (character === "&") {
+        if (this.#text[at + 1] !== "&")
+          throw this.#error(at, "nothing runs in the background here");
+        this.#at += 2;
+        break;
+      }
+      start ??= at;
+      words.push(this.#word());
+    }
+    return { words, place: this.#placeOf(start ?? 0) };
+  }
+
+  #skipBlanks(): void {
+    for (;;) {
+      const rest = this.#text.slice(this.#at, this.#at + 2);
+      if (rest === "\\\n") this.#at += 2;
+      else if (/^[ \t\r]/.test(rest)) this.#at++;
+      else if (rest.startsWith("#")) this.#at = this.#endOfLine();
+      else return;
+    }
+  }
+
+  #endOfLine(): number {
+    const end = this.#text.indexOf("\n", this.#at);
+    return end < 0 ? this.#text.length : end;
+  }
+
+  #word(): string {
+    let word = "";
+    for (;;) {
+      const at = this.#at;
+      const character = this.#text[at];
+      if (character === undefined || /[\s;&]/.test(character)) return word;
+      const reason = Object.hasOwn(REFUSED, character) ? REFUSED[character] : undefined;
+      if (reason !== undefined) throw this.#error(at, reason);
+      if (character === "'") word += this.#single();
+      else if (character === '"') word += this.#double();
+      else if (character === "$") word += this.#variable();
+      else {
+        if (character === "\\") this.#at++;
+        word += this.#text[this.#at] ?? "";
+        this.#at++;
+      }
+    }
+  }
+
+  #single(): string {
+    const end = this.#text.indexOf("'", this.#at + 1);
+    if (end < 0) throw this.#error(this.#at, "this quote has no end");
+    const inside = this.#text.slice(this.#at + 1, end);
+    this.#at = end + 1;
+    return inside;
+  }
+
+  #double(): string {
+    const start = this.#at++;
+    let inside = "";
+    for (;;) {
+      const character = this.#text[this.#at];
+      if (character === undefined) throw this.#error(start, "this quote has no end");
+      if (character === '"') {
+        this.#at++;
+        return inside;
+      }
+      if (character === "$") inside += this.#variable();
+      else {
+        inside += character;
+        this.#at++;
+      }
+    }
+  }
+
+  #variable(): string {
+    const rest = this.#text.slice(this.#at + 1);
+    const isBraced = rest.startsWith("{");
+    const name = NAME.exec(isBraced ? rest.slice(1) : rest)?.[0];
+    if (name === undefined || (isBraced && rest[name.length + 1] !== "}"))
+      throw this.#error(this.#at, "a variable is $NAME, with braces or without");
+    this.#at += 1 + name.length + (isBraced ? 2 : 0);
+    return this.#variables.get(name) ?? "";
+  }
+
+  #error(at: number, message: string): ScriptError {
+    return new ScriptError(this.#placeOf(at), message);
+  }
+
+  #placeOf(at: number): Place {
+    const before = this.#text.slice(0, at).split("\n");
+    return { line: before.length, column: before.at(-1)!.length + 1 };
+  }
+}

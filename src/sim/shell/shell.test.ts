@@ -1,0 +1,154 @@
+/** Scripts on the simulated host: the HOWTO's as it stands, and what is refused. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { Shell } from "./shell.ts";
+
+function run(script: string): { status: number; said: string; complaint: string } {
+  let [said, complaint] = ["", ""];
+  const shell = new Shell({
+    print: (text) => {
+      said += text;
+    },
+    complain: (text) => {
+      complaint += text;
+    },
+  });
+  const status = shell.run(script, "script");
+  return { status, said, complaint };
+}
+
+const inside = (device: string, address: string) => `
+  ip link set dev ${device} up
+  ip link set dev lo up
+  ip -4 addr add 127.0.0.1 dev lo
+  ip -4 addr add ${address}/24 dev ${device}
+  ip -4 route add default via $ROUTER dev ${device}`;
+
+/** With the namespaces' lines as the HOWTO has them: typed into a shell there. */
+const howto = (type: string) => `
+  ROUTER=10.0.0.1
+  ip netns add ns0; ip netns add ns1
+  ip link add link eth0 ipvl0 type ipvlan ${type}
+  ip link add link eth0 ipvl1 type ipvlan ${type}
+  ip link set dev ipvl0 netns ns0
+  ip link set dev ipvl1 netns ns1
+  ip netns exec ns0 bash
+  ${inside("ipvl0", "10.0.0.10")}
+  exit
+  ip netns exec ns1 bash
+  ${inside("ipvl1", "10.0.0.11")}
+  exit`;
+
+test("the HOWTO's script: slaves ping each other and the router", () => {
+  const { status, said, complaint } = run(`${howto("mode l2")}
+    ip netns exec ns0 ping -c 2 10.0.0.11
+    ip netns exec ns1 ping -c 1 10.0.0.1
+    ip -n ns0 link show type ipvlan`);
+  assert.deepEqual([status, complaint], [0, ""]);
+  assert.match(said, /2 packets transmitted, 2 received, 0% packet loss/);
+  assert.match(said, /64 bytes from 10\.0\.0\.1: icmp_seq=1/);
+  assert.match(
+    said,
+    /^ipvl0@eth0: <UP> mtu 1500 state UP\n.*02:00:00:00:00:02\n {4}ipvlan mode l2 bridge$/m,
+  );
+});
+
+test("private: slaves do not reach each other, but the router; bridge again: they do", () => {
+  const { status, said } = run(`${howto("mode l2 private")}
+    ip netns exec ns0 ping -c 1 10.0.0.1
+    ip -n ns0 link set ipvl0 type ipvlan bridge
+    ip netns exec ns0 ping -c 1 10.0.0.11
+    ip -n ns0 link set ipvl0 type ipvlan private
+    ip netns exec ns0 ping -c 1 10.0.0.11`);
+  assert.equal(status, 1);
+  assert.deepEqual(said.match(/\d received/g), ["1 received", "1 received", "0 received"]);
+});
+
+test("l3: the router needs a route to the slaves", () => {
+  const { said } = run(`${howto("mode l3")}
+    ip -n lan route add 10.0.0.10/32 via 10.0.0.2
+    ip -n ns0 link show ipvl0
+    ip -n lan neigh
+    ip netns exec ns0 ping -c 1 10.0.0.1`);
+  assert.match(said, /ipvl0@eth0: <NOARP,UP>/);
+  assert.match(said, /1 received/);
+});
+
+test("a pair of veth ends in two namespaces, and goes as a whole", () => {
+  const { status, said } = run(`
+    ip netns add a
+    ip link add v0 type veth peer name v1 netns a
+    ip addr add 192.0.2.1/24 dev v0
+    ip link set v0 up
+    ip -n a link set v1 up
+    ip -n a addr add 192.0.2.2/24 dev v1
+    ping -c 1 192.0.2.2
+    ip -n a link del v1
+    ip link show v0`);
+  assert.match(said, /1 received/);
+  assert.equal(status, 1);
+});
+
+test("the last slave takes the port along: the next one may have another mode", () => {
+  const { status, said } = run(`
+    ip link add link eth0 s0 type ipvlan mode l3s
+    ip link del s0
+    ip link add link eth0 type ipvlan mode l2 private
+    ip link show type ipvlan`);
+  assert.equal(status, 0);
+  assert.match(said, /ipvlan0@eth0: .*\n.*\n {4}ipvlan mode l2 private/);
+});
+
+for (const [line, status, complaint] of [
+  ["ip link set nosuch up", 1, 'Cannot find device "nosuch"'],
+  ["ip link add link eth0 eth0 type ipvlan", 2, "RTNETLINK answers: File exists"],
+  ["ip link add link lo s0 type ipvlan", 2, "RTNETLINK answers: Invalid argument"],
+  ["ip link add link eth0 s0 type ipvlan mode l4", 1, /must be either "l2", "l3" or "l3s"/],
+  ["ip link add link eth0 s0 type bridge", 1, /has ipvlan, veth/],
+  ["ip netns add lan", 1, /File exists/],
+  ["ip netns exec nosuch ping 10.0.0.1", 255, /Cannot open network namespace "nosuch"/],
+  ["ip addr add 10.0.0.999/24 dev eth0", 1, /prefix is expected rather than "10.0.0.999\/24"/],
+  ["ip route add default via 192.0.2.1", 2, "Error: Nexthop has invalid gateway."],
+  ["ip route del 192.0.2.0/24 dev eth0", 2, "RTNETLINK answers: No such process"],
+  ["tcpdump -i eth0", 1, /has ip, ping, sleep, sh and exit/],
+  ["ping -f 10.0.0.1", 1, /-c COUNT/],
+  ["sleep -1", 1, /numbers above 0/],
+] as const)
+  test(`${line}: one line with its place, status ${status}`, () => {
+    const result = run(`\n  ${line}`);
+    assert.equal(result.status, status);
+    assert.match(result.complaint, /^script:2:3: [^\n]+\n/);
+    if (typeof complaint === "string") assert.equal(result.complaint, `script:2:3: ${complaint}\n`);
+    else assert.match(result.complaint, complaint);
+  });
+
+test("an address that another slave has is refused in the driver's words", () => {
+  const { status, complaint } = run(`${howto("mode l2")}
+    ip -n ns1 addr add 10.0.0.10/24 dev ipvl1`);
+  assert.equal(status, 2);
+  assert.match(complaint, /Error: Address already assigned to an ipvlan device\.\n$/);
+});
+
+test("the same script tells the same, each time", () => {
+  const script = `${howto("mode l2")}\nip netns exec ns0 ping -c 3 10.0.0.1\nip -n ns0 neigh`;
+  assert.deepEqual(run(script), run(script));
+});
+
+test("any words: a status and at most complaints, never an exception", () => {
+  const word = fc.constantFrom(
+    ..."ip ping link addr route neigh netns add del set show exec dev eth0 lo s0 v1 up down name type".split(
+      " ",
+    ),
+    ..."ipvlan veth peer mode l2 l3 private 10.0.0.9/24 fd00::9/64 10.0.0.1 default via -n -4 -6 ns".split(
+      " ",
+    ),
+    ..."link mtu 0 sleep exit sh sim list dev metric nodad inet6 -c 1 -W netns lan".split(" "),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.array(word, { maxLength: 9 }), { maxLength: 6 }), (lines) => {
+      const { status } = run(lines.map((words) => words.join(" ")).join("\n"));
+      assert.ok(status >= 0 && status <= 255);
+    }),
+  );
+});

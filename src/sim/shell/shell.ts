@@ -1,0 +1,214 @@
+/** A shell on the simulated host: `ip`, `ping`, `sleep`, and lines as a shell reads them. */
+import { PortError } from "../../driver/errors.ts";
+import { formatIp } from "../../wire/address.ts";
+import { explained, refused, STATUS_FAILED, STATUS_USAGE, UsageError } from "../../words/errors.ts";
+import { findOptions } from "../../words/options.ts";
+import { matches, Words } from "../../words/words.ts";
+import type { Namespace } from "../namespace.ts";
+import { getIp, getNamespace, unknown } from "./common.ts";
+import { address, neighbour, route } from "./layer3.ts";
+import { type Line, readLines, ScriptError } from "./lines.ts";
+import { link } from "./link.ts";
+import { HOST, World } from "./world.ts";
+
+/** Pings of one command, and seconds of one sleep. */
+const COUNT_MAX = 1000;
+const SLEEP_MAX = 86_400;
+/** What a command takes. */
+const COMMAND_MS = 1;
+const PING_SECONDS = 1;
+const PINGS_UNLESS_SAID = 3;
+const ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
+
+export interface ShellOptions {
+  readonly print: (text: string) => void;
+  /** Hears what goes wrong. */
+  readonly complain: (text: string) => void;
+  /** Two shells with the same seed do the same. */
+  readonly seed?: number;
+}
+
+export class Shell {
+  readonly world: World;
+  readonly #variables: Map<string, string> = new Map();
+  /** Where commands run: `ip netns exec NAME sh` goes into one, `exit` out again. */
+  readonly #inside: Namespace[];
+  readonly #print: (text: string) => void;
+  readonly #complain: (text: string) => void;
+
+  constructor({ print, complain, seed = 1 }: ShellOptions) {
+    this.world = new World(seed);
+    this.#inside = [this.world.namespaces.get(HOST)!];
+    this.#print = print;
+    this.#complain = complain;
+  }
+
+  get netns(): Namespace {
+    return this.#inside.at(-1)!;
+  }
+
+  /**
+   * Runs a script until one of its commands fails. Its status, as `ip` and `ping` give it. `name` is what the script is
+   * called where it is told what went wrong, `NAME:LINE:COLUMN: MESSAGE`.
+   */
+  run(text: string, name: string): number {
+    try {
+      for (const line of readLines(text, this.#variables)) {
+        const status = this.#runLine(line, name);
+        if (status !== 0) return status;
+      }
+      return 0;
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      this.#complain(tell(name, error.place, error.message));
+      return STATUS_USAGE;
+    }
+  }
+
+  #runLine({ words, place }: Line, name: string): number {
+    try {
+      const status = this.#command(this.netns, words);
+      this.world.clock.run(COMMAND_MS);
+      return status;
+    } catch (error) {
+      const refusal = error instanceof PortError ? ofPort(error) : error;
+      if (!(refusal instanceof UsageError)) throw error;
+      this.#complain(tell(name, place, refusal.message));
+      return refusal.status;
+    }
+  }
+
+  #command(netns: Namespace, [program = "", ...words]: readonly string[]): number {
+    if (program === "export" || ASSIGNMENT.test(program)) {
+      const [first, ...rest] = program === "export" ? words : [program, ...words];
+      const [, name = "", value = ""] = ASSIGNMENT.exec(first ?? "") ?? [];
+      if (name === "") throw unknown(first ?? "", "export", "NAME=VALUE");
+      this.#variables.set(name, value);
+      return rest.length === 0 ? 0 : this.#command(netns, rest);
+    }
+    switch (program) {
+      case "ip":
+      case "ipvlan":
+        return this.#ip(netns, words);
+      case "ping":
+        return this.#ping(netns, words);
+      case "sleep":
+        this.world.clock.run(getNumber(words[0], "sleep", SLEEP_MAX) * 1000);
+        return 0;
+      case "exit":
+        if (this.#inside.length > 1) this.#inside.pop();
+        return 0;
+      case "sh":
+      case "bash":
+        this.#inside.push(netns);
+        return 0;
+    }
+    throw unknown(program, "command", "ip, ping, sleep, sh and exit");
+  }
+
+  #ip(netns: Namespace, line: readonly string[]): number {
+    const found = findOptions(line);
+    if (found === undefined) throw unknown(line[0] ?? "", "ip", "the options -n NAME, -4, -6, -d");
+    const [{ netns: name, family }, [object, ...words]] = found;
+    const at = name === undefined ? netns : getNamespace(this.world, name);
+    if (object === undefined) throw unknown("", "ip", OBJECTS);
+    if (matches(object, "netns")) return this.#netns(words);
+    const said = this.#object(at, object, words, family);
+    if (said !== "") this.#print(said);
+    return 0;
+  }
+
+  #object(
+    netns: Namespace,
+    object: string,
+    words: readonly string[],
+    family: string | undefined,
+  ): string {
+    const more = [new Words(words), family, this.world] as const;
+    if (matches(object, "address")) return address(netns, ...more);
+    if (matches(object, "route")) return route(netns, ...more);
+    if (matches(object, "neighbour") || matches(object, "neighbor"))
+      return neighbour(netns, ...more);
+    if (matches(object, "link")) return link(this.world, netns, words);
+    throw unknown(object, "ip", OBJECTS);
+  }
+
+  #netns([verb = "list", name, ...words]: readonly string[]): number {
+    if (matches(verb, "list") || verb === "show") {
+      for (const one of this.world.namespaces.keys()) if (one !== HOST) this.#print(`${one}\n`);
+      return 0;
+    }
+    if (name === undefined) throw unknown(verb, "netns", "a NAME behind add, delete and exec");
+    if (matches(verb, "add")) {
+      if (this.world.addNamespace(name) === undefined) throw exists(name);
+      return 0;
+    }
+    const netns = getNamespace(this.world, name);
+    if (matches(verb, "delete")) this.world.removeNamespace(netns);
+    else if (matches(verb, "exec")) return this.#command(netns, words);
+    else throw unknown(verb, "netns", "list, add, delete, exec");
+    return 0;
+  }
+
+  /** `ping [-c COUNT] [-W SECONDS] [-4|-6] ADDRESS`. */
+  #ping(netns: Namespace, line: readonly string[]): number {
+    const words = new Words(line);
+    let [count, waitS, to] = [PINGS_UNLESS_SAID, PING_SECONDS, ""];
+    for (let word = words.next(); word !== undefined; word = words.next()) {
+      if (word === "-c") count = getNumber(words.value(), "ping -c", COUNT_MAX);
+      else if (word === "-W") waitS = getNumber(words.value(), "ping -W", SLEEP_MAX);
+      else if (word === "-4" || word === "-6") continue;
+      else if (word.startsWith("-")) throw unknown(word, "ping", "-c COUNT, -W SECONDS, -4, -6");
+      else to = word;
+    }
+    const ip = getIp(to, undefined);
+    this.#print(`PING ${formatIp(ip)}\n`);
+    let received = 0;
+    for (let sequence = 1; sequence <= count; sequence++)
+      if (this.#askOnce(netns, ip, sequence, waitS, sequence === count)) received++;
+    const loss = Math.round(100 * (1 - received / count));
+    this.#print(`${count} packets transmitted, ${received} received, ${loss}% packet loss\n`);
+    return received > 0 ? 0 : 1;
+  }
+
+  #askOnce(
+    netns: Namespace,
+    ip: Uint8Array,
+    sequence: number,
+    waitS: number,
+    isLast: boolean,
+  ): boolean {
+    const { clock } = this.world;
+    const startMs = clock.nowMs;
+    let isOver = false;
+    let isAnswered = false;
+    netns.ping(ip, waitS * 1000, (tookMs) => {
+      isOver = true;
+      isAnswered = tookMs !== undefined;
+      if (tookMs !== undefined)
+        this.#print(
+          `64 bytes from ${formatIp(ip)}: icmp_seq=${sequence} time=${tookMs.toFixed(3)} ms\n`,
+        );
+    });
+    clock.run(waitS * 1000 + 1, () => isOver);
+    if (!isLast) clock.run(Math.max(0, 1000 - (clock.nowMs - startMs)));
+    return isAnswered;
+  }
+}
+
+const OBJECTS = "netns, link, addr, route and neigh";
+
+const tell = (name: string, { line, column }: Line["place"], message: string): string =>
+  `${name}:${line}:${column}: ${message}\n`;
+
+const ofPort = ({ message, extack }: PortError): UsageError =>
+  extack === undefined ? refused(message) : explained(extack);
+
+const exists = (name: string): UsageError =>
+  new UsageError(`Cannot create namespace file "/run/netns/${name}": File exists`, STATUS_FAILED);
+
+function getNumber(word: string | undefined, where: string, max: number): number {
+  const number = word === undefined || word === "" ? Number.NaN : Number(word);
+  if (number > 0 && number <= max) return number;
+  throw unknown(word ?? "", where, `numbers above 0, up to ${max}`);
+}
