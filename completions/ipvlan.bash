@@ -34,7 +34,7 @@ _ipvlan_candidates() { # WORD...
   object=$(_ipvlan_full "$1" link address monitor)
   shift
   case $object in
-    link | address | monitor | port | status | daemon | docker | install | uninstall) "_ipvlan_$object" "$@" ;;
+    link | address | monitor | port | status | daemon | docker | install | uninstall | sim) "_ipvlan_$object" "$@" ;;
     *) return 1 ;;
   esac
   return 0
@@ -51,7 +51,7 @@ _ipvlan_option() {
 _ipvlan_start() {
   case $current in
     -*) _ipvlan_say -4 -6 -batch -brief -details -family -force -json -netns -oneline -pretty -statistics --help --version ;;
-    *) _ipvlan_say address daemon docker help install link monitor port status uninstall ;;
+    *) _ipvlan_say address daemon docker help install link monitor port sim status uninstall ;;
   esac
 }
 
@@ -142,6 +142,10 @@ _ipvlan_install() {
     1:*) _ipvlan_say --root ;;
     2:--root) compgen -d -- "$current" ;;
   esac
+}
+
+_ipvlan_sim() {
+  (($#)) || compgen -f -- "$current"
 }
 
 _ipvlan_uninstall() {

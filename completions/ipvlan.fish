@@ -14,10 +14,10 @@ function __ipvlan_candidates
     end
     set -l object (__ipvlan_full "$words[1]" link address monitor)
     switch "$object"
-        case link address monitor port status daemon docker install uninstall
+        case link address monitor port status daemon docker install uninstall sim
             __ipvlan_$object $words[2..-1]
         case ''
-            __ipvlan_say address daemon docker help install link monitor port status uninstall
+            __ipvlan_say address daemon docker help install link monitor port sim status uninstall
             __ipvlan_as_ip $words
         case '*'
             __ipvlan_as_ip $words
@@ -146,6 +146,10 @@ function __ipvlan_install
         case 2:--root
             __fish_complete_directories (commandline -ct)
     end
+end
+
+function __ipvlan_sim
+    test "$argv" = ''; and __fish_complete_path (commandline -ct)
 end
 
 function __ipvlan_uninstall

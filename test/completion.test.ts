@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 const BUILD = fileURLToPath(new URL("..", import.meta.url));
 const COMPLETIONS = path.join(path.dirname(path.resolve(BUILD)), "completions");
 
-const OBJECTS = "address daemon docker help install link monitor port status uninstall";
+const OBJECTS = "address daemon docker help install link monitor port sim status uninstall";
 const ADD = "link mtu name netns type up";
 
 /** What stands before the cursor, and what may follow. */
@@ -71,6 +71,8 @@ const TABLE: readonly (readonly [line: string, candidates: string])[] = [
   ["install help ", ""],
   ["uninstall d", "docker"],
   ["uninstall cni ", "--root"],
+  ["si", "sim"],
+  ["sim script ", ""],
 ];
 
 /** Where the system's `ip` may know more; its completion says `of-ip` here. */

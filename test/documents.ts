@@ -44,6 +44,7 @@ export const DOCUMENTS: readonly Document[] = [
   "docs/options.md",
   "docs/parity.md",
   "docs/podman.md",
+  "docs/simulator.md",
   "docs/troubleshooting.md",
 ].map((file) => {
   const text = readFileSync(path.join(ROOT, file), "utf8");

@@ -25,7 +25,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/cni": served,
   "src/docker": served,
   "src/install": [],
-  "src/cli": [...served, "src/docker", "src/install", "src/words"],
+  "src/cli": [...served, "src/docker", "src/install", "src/words", "src/sim"],
 };
 const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf", "src/words", "src/sim"];
 /** For the compiler: it runs when programs are built. */

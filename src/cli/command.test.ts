@@ -267,6 +267,10 @@ test("our own verbs", () => {
   assert.match(refusalOf("daemon run now").message, /--engine/);
   assert.match(refusalOf("daemon run --engine ebpf now").message, /nothing/);
   assert.match(refusalOf("daemon start").message, /run or stop/);
+  assert.deepEqual(requestOf("sim"), { verb: "sim" });
+  assert.deepEqual(requestOf("sim -"), { verb: "sim" });
+  assert.deepEqual(requestOf("sim howto.sh"), { verb: "sim", file: "howto.sh" });
+  assert.match(refusalOf("sim a b").message, /nothing/);
   assert.equal(refusalOf("docker").status, 255);
   assert.match(refusalOf("docker ps").message, /Expected run/);
   assert.match(refusalOf("docker run now").message, /nothing/);

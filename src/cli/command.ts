@@ -22,6 +22,7 @@ import {
   parseStatus,
 } from "./port.ts";
 import { parseShow, type Show } from "./show.ts";
+import { parseSim, type Sim } from "./sim-words.ts";
 import { findStackOn, type Stack } from "./stacking.ts";
 import type { Text } from "./usage.ts";
 
@@ -38,7 +39,8 @@ export type Request =
   | DaemonRun
   | DaemonStop
   | DockerRun
-  | Install;
+  | Install
+  | Sim;
 
 /** The system's `ip monitor`, told as `show` tells. */
 export interface Monitor {
@@ -63,15 +65,21 @@ export function parseCommand(line: readonly string[], calledAs: string): Command
   if (found === undefined) return SYSTEM;
   const [options, words] = found;
   if (options.batch !== undefined) return { to: "batch", options, file: options.batch };
-  const install = calledAs === "ip" ? undefined : findInstall(words);
-  if (install === undefined) return parseObject(words, options);
-  return typeof install === "string"
-    ? { to: "reader", text: install }
-    : { to: "daemon", options, request: install };
+  const alone = calledAs === "ip" ? undefined : findAlone(words);
+  if (alone === undefined) return parseObject(words, options);
+  return typeof alone === "string"
+    ? { to: "reader", text: alone }
+    : { to: "daemon", options, request: alone };
 }
 
-/** Not under the name `ip`, nor in a batch: these change the machine, and no script that is written for `ip` means them. */
-function findInstall([verb, ...words]: readonly string[]): Install | "install" | undefined {
+/** Not under the name `ip`, nor in a batch: no script that is written for `ip` means them. */
+function findAlone([verb, ...words]: readonly string[]):
+  | Install
+  | Sim
+  | "install"
+  | "sim"
+  | undefined {
+  if (verb === "sim") return isHelp(words.at(-1)) ? "sim" : parseSim(words);
   if (verb !== "install" && verb !== "uninstall") return undefined;
   return isHelp(words.at(-1)) ? "install" : parseInstall(verb, words);
 }

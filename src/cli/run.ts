@@ -69,6 +69,8 @@ async function answer(request: Request, call: Call): Promise<number> {
       return (await import("./run-port.ts")).stopDaemon(request, call);
     case "docker run":
       return (await import("./run-docker.ts")).runDocker(call);
+    case "sim":
+      return (await import("./run-sim.ts")).runSim(request);
     case "install":
     case "uninstall":
       return (await import("./run-install.ts")).runInstall(request, call);

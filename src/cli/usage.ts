@@ -13,8 +13,9 @@ const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up
        ipvlan [ OPTIONS ] port set MASTER [ compat { howto | kernel } ] [ engine ENGINE ]
        ipvlan [ OPTIONS ] daemon { run [ --engine ENGINE ] | stop [ --remove ] }
        ipvlan [ -n NAME ] docker run
+       ipvlan sim [ FILE ]
        ipvlan { install | uninstall } { cni | docker | systemd } [ --root DIR ]
-       ipvlan { port | status | daemon | docker | install } help
+       ipvlan { port | status | daemon | docker | install | sim } help
        ipvlan { help | --help | --version }
 
 MODE    := { l3 | l3s | l2 }               l3 on a new port, as it was on one that exists
@@ -70,7 +71,15 @@ DIR      in place of /, for an image that is built
 
 uninstall takes away what install put there, unless it has been changed since.`;
 
-type Level = "all" | "port" | "port set" | "status" | "daemon" | "docker" | "install";
+const simUsage = `Usage: ipvlan sim [ FILE ]
+
+Runs a script on a simulated host, with the driver's own rules and no kernel: ip netns, link,
+addr, route and neigh, ping, sleep. Without FILE it is what is typed or piped in.
+
+host   where it begins: eth0 10.0.0.2/24 fd00::2/64
+lan    the router beyond eth0: w0 10.0.0.1/24 fd00::1/64`;
+
+type Level = "all" | "port" | "port set" | "status" | "daemon" | "docker" | "install" | "sim";
 
 /** What somebody may ask for. */
 export type Text = Level | "version";
@@ -83,4 +92,5 @@ export const usages: Readonly<Record<Level, string>> = {
   daemon: daemonUsage,
   docker: dockerUsage,
   install: installUsage,
+  sim: simUsage,
 };

@@ -1,0 +1,46 @@
+/** `sim`: a script runs on the simulated host, or a person types it. Neither needs rights, nor Linux's namespaces. */
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { getSystemErrorMap } from "node:util";
+import { Shell } from "../sim/shell/shell.ts";
+import { STATUS_FAILED, UsageError } from "../words/errors.ts";
+import type { Sim } from "./sim-words.ts";
+
+/** What is typed or piped in is called so where it is told what went wrong. */
+const INPUT = "input";
+
+export async function runSim({ file }: Sim): Promise<number> {
+  const shell = new Shell({
+    print: (text) => process.stdout.write(text),
+    complain: (text) => process.stderr.write(text),
+  });
+  if (file === undefined && process.stdin.isTTY) return talk(shell);
+  return shell.run(read(file), file ?? INPUT);
+}
+
+function read(file: string | undefined): string {
+  try {
+    return readFileSync(file ?? 0, "utf8");
+  } catch (error) {
+    const [, reason = String(error)] =
+      getSystemErrorMap().get((error as NodeJS.ErrnoException).errno ?? 0) ?? [];
+    throw new UsageError(`ipvlan: sim: cannot read ${file ?? INPUT}: ${reason}`, STATUS_FAILED);
+  }
+}
+
+/** Line by line, with a history; a line that fails is told, and the next one is asked for. */
+async function talk(shell: Shell): Promise<number> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const prompt = () => {
+    lines.setPrompt(`${shell.netns.name} # `);
+    lines.prompt();
+  };
+  prompt();
+  let status = 0;
+  for await (const line of lines) {
+    status = shell.run(line, INPUT);
+    prompt();
+  }
+  process.stdout.write("\n");
+  return status;
+}
