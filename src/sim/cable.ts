@@ -36,18 +36,19 @@ function direction(
   { delayMs, loss, duplication, jitterMs }: Faults,
 ): (f: Frame) => void {
   let inFlight = 0;
-  const carry = (bytes: Uint8Array) => {
+  const carry = (f: Frame) => {
     if (inFlight >= IN_FLIGHT_MAX) return;
     inFlight++;
     const jitter = jitterMs === 0 ? 0 : jitterMs * random();
     clock.after(delayMs + jitter, () => {
       inFlight--;
-      to.receive(Frame.of(bytes));
+      to.receive(f);
     });
   };
   return (f) => {
     if (loss > 0 && random() < loss) return;
-    carry(f.view().slice());
-    if (duplication > 0 && random() < duplication) carry(f.view().slice());
+    const isDoubled = duplication > 0 && random() < duplication;
+    carry(f);
+    if (isDoubled) carry(Frame.of(f.view().slice())); // a forwarder changes its frame
   };
 }

@@ -14,6 +14,10 @@ export class Clock {
   #order = 0;
   /** A binary heap, the next one first. */
   readonly #timers: Timer[] = [];
+  /** What is to happen at once, in order: most of what there is, and no heap's work. */
+  #soon: Timer[] = [];
+  /** How many of them have happened. */
+  #done = 0;
 
   get nowMs(): number {
     return this.#nowMs;
@@ -22,21 +26,37 @@ export class Clock {
   after(delayMs: number, action: () => void): Timer {
     const atMs = this.#nowMs + delayMs;
     const timer = { atMs, order: this.#order++, action, isCancelled: false };
-    this.#push(timer);
+    if (delayMs === 0) this.#soon.push(timer);
+    else this.#push(timer);
     return timer;
   }
 
   /** Lets time pass, until `isOver` if that is sooner. */
   run(durationMs: number, isOver: () => boolean = () => false): void {
     const endMs = this.#nowMs + durationMs;
-    for (let next = this.#timers[0]; next && next.atMs <= endMs; next = this.#timers[0]) {
-      this.#pop();
+    for (let next = this.#next(endMs); next !== undefined; next = this.#next(endMs)) {
       if (next.isCancelled) continue;
       this.#nowMs = next.atMs;
       next.action();
       if (isOver()) return;
     }
     this.#nowMs = endMs;
+  }
+
+  /** Takes the next one out, if its time is not after this. */
+  #next(endMs: number): Timer | undefined {
+    const [soon, later] = [this.#soon[this.#done], this.#timers[0]];
+    if (soon !== undefined && (later === undefined || isBefore(soon, later))) {
+      this.#done++;
+      if (this.#done === this.#soon.length) {
+        this.#soon = [];
+        this.#done = 0;
+      }
+      return soon;
+    }
+    if (later === undefined || later.atMs > endMs) return undefined;
+    this.#pop();
+    return later;
   }
 
   #push(timer: Timer): void {

@@ -5,7 +5,6 @@
 
 import { linkLocal, sharedLinkLocal } from "../driver/link-local.ts";
 import {
-  formatIp,
   type Ip,
   isLinkLocal6,
   type Mac,
@@ -27,7 +26,7 @@ import type { Device } from "./device.ts";
 import { Neighbours } from "./neighbours.ts";
 import * as packets from "./packets.ts";
 import type { Random } from "./random.ts";
-import { hasPrefix, Routes } from "./routes.ts";
+import { hasPrefix, keyOf, Routes } from "./routes.ts";
 
 export interface Address extends Prefix {
   readonly device: Device;
@@ -55,8 +54,9 @@ export class Namespace {
   isForwarding = false;
   readonly #clock: Clock;
   readonly #random: Random;
-  /** By `formatIp`. One address may be on several devices. */
-  readonly #addresses: Map<string, Address[]> = new Map();
+  /** By `keyOf`. One address may be on several devices. */
+  readonly #addresses: Map<number | string, readonly Address[]> = new Map();
+  readonly #byDevice: Map<Device, readonly Address[]> = new Map();
   readonly #neighbours: Map<Device, Readonly<Record<4 | 16, Neighbours>>> = new Map();
   /** By identifier. */
   readonly #pings: Map<number, (atMs: number | undefined) => void> = new Map();
@@ -87,6 +87,7 @@ export class Namespace {
     for (const address of this.addressesOf(device)) this.removeAddress(address);
     this.devices.splice(this.devices.indexOf(device), 1);
     this.#neighbours.delete(device);
+    this.#byDevice.delete(device);
     device.netns = undefined;
   }
 
@@ -95,12 +96,12 @@ export class Namespace {
   }
 
   addressesOf(device: Device): readonly Address[] {
-    return [...this.#addresses.values()].flat().filter((address) => address.device === device);
+    return this.#byDevice.get(device) ?? [];
   }
 
   /** False: the device has it already, or there are too many. */
   addAddress(device: Device, { ip, length }: Prefix, isProbed = true): boolean {
-    const key = formatIp(ip);
+    const key = keyOf(ip);
     const same = this.#addresses.get(key) ?? [];
     if (
       same.some((one) => one.device === device && one.length === length) ||
@@ -110,6 +111,7 @@ export class Namespace {
     const isTentative = ip.length === 16 && isProbed && !device.isNoarp;
     const address: Address = { ip, length, device, isTentative };
     this.#addresses.set(key, [...same, address]);
+    this.#byDevice.set(device, [...this.addressesOf(device), address]);
     if (ip.length === 16) device.join(packets.groupMac(packets.solicitedNode(ip)));
     if (length < ip.length * 8 && !device.isLoopback)
       this.routes[widthOf(ip)].add({ to: { ip, length }, device, isOfAddress: true });
@@ -119,12 +121,18 @@ export class Namespace {
   }
 
   removeAddress({ ip, length, device }: Address): void {
-    const key = formatIp(ip);
+    const key = keyOf(ip);
     const rest = (this.#addresses.get(key) ?? []).filter(
       (one) => one.device !== device || one.length !== length,
     );
     if (rest.length > 0) this.#addresses.set(key, rest);
     else this.#addresses.delete(key);
+    this.#byDevice.set(
+      device,
+      this.addressesOf(device).filter(
+        (one) => !hasPrefix(one.ip, { ip, length: ip.length * 8 }) || one.length !== length,
+      ),
+    );
     if (ip.length === 16) device.leave(packets.groupMac(packets.solicitedNode(ip)));
     this.routes[widthOf(ip)].remove(
       (route) =>
@@ -160,7 +168,7 @@ export class Namespace {
 
   /** Whether an address is this namespace's own. */
   isLocal(ip: Ip): boolean {
-    return this.#addresses.has(formatIp(ip)) || (ip.length === 4 && hasPrefix(ip, LOOPBACK4));
+    return this.#addresses.has(keyOf(ip)) || (ip.length === 4 && hasPrefix(ip, LOOPBACK4));
   }
 
   /** A frame that a device has received. */
@@ -349,7 +357,7 @@ export class Namespace {
   }
 
   #findOn(device: Device, ip: Ip): Address | undefined {
-    return this.#addresses.get(formatIp(ip))?.find((one) => one.device === device);
+    return this.#addresses.get(keyOf(ip))?.find((one) => one.device === device);
   }
 
   /** Duplicate address detection. */

@@ -2,9 +2,10 @@
  * The neighbours of one device, of one family: which MAC an address has, and what waits to hear of it. States and times
  * are those of RFC 4861 §7.3 and Linux's defaults, for ARP as for ND.
  */
-import { formatIp, type Ip, type Mac } from "../wire/address.ts";
+import type { Ip, Mac } from "../wire/address.ts";
 import type { Frame } from "../wire/frame.ts";
 import type { Clock, Timer } from "./clock.ts";
+import { keyOf } from "./routes.ts";
 
 export type NeighbourState = "incomplete" | "reachable" | "stale" | "delay" | "probe" | "failed";
 
@@ -42,7 +43,7 @@ export interface NeighboursParts {
 }
 
 export class Neighbours {
-  readonly #entries: Map<string, Entry> = new Map();
+  readonly #entries: Map<number | string, Entry> = new Map();
   readonly #parts: NeighboursParts;
 
   constructor(parts: NeighboursParts) {
@@ -55,7 +56,7 @@ export class Neighbours {
 
   /** Sends a packet to a neighbour, when it is known who that is. */
   output(f: Frame, to: Ip): void {
-    const entry = this.#entries.get(formatIp(to)) ?? this.#create(to, "failed");
+    const entry = this.#entries.get(keyOf(to)) ?? this.#create(to, "failed");
     if (entry === undefined) {
       this.#parts.unreachable(f);
       return;
@@ -72,7 +73,7 @@ export class Neighbours {
 
   /** An answer, or a question that tells who asks. `isAnswer`: he was asked, and so is there. */
   learn(ip: Ip, mac: Mac, isAnswer: boolean, mayCreate: boolean): void {
-    const known = this.#entries.get(formatIp(ip));
+    const known = this.#entries.get(keyOf(ip));
     const entry = known ?? (mayCreate ? this.#create(ip, "stale") : undefined);
     if (entry === undefined) return;
     const isSame = entry.mac?.every((byte, i) => byte === mac[i]) === true;
@@ -95,7 +96,7 @@ export class Neighbours {
   #create(ip: Ip, state: NeighbourState): Entry | undefined {
     if (this.#entries.size >= NEIGHBOURS_MAX && !this.#makeRoom()) return undefined;
     const entry: Entry = { ip, mac: undefined, state, probes: 0, waiting: [], timer: undefined };
-    this.#entries.set(formatIp(ip), entry);
+    this.#entries.set(keyOf(ip), entry);
     return entry;
   }
 

@@ -24,6 +24,7 @@ export class SimulatedPort {
   readonly #path: DataPath;
   readonly #groups: GroupTable = new GroupTable();
   readonly #slaves: Map<Slave, Device> = new Map();
+  #isFlushDue = false;
   #isFlushing = false;
   /** Whether the frame at hand went to a slave, and so is not the master's stack's. */
   #isTaken = false;
@@ -39,7 +40,7 @@ export class SimulatedPort {
       outlets: {
         deliver: (to, f) => this.#deliver(to, f),
         wire: (f) => this.#send(f),
-        stack: (f) => this.#later(f, (copy) => master.netns?.receive(master, copy)),
+        stack: (f) => this.#later(() => master.netns?.receive(master, f)),
         route: (f) => this.#route(f),
       },
     });
@@ -109,7 +110,9 @@ export class SimulatedPort {
 
   #deliver(to: Slave, f: Frame): number {
     this.#isTaken = true;
-    return this.#later(f, (copy) => this.#slaves.get(to)?.receive(copy));
+    // A frame of the backlog is a window that moves on.
+    const own = this.#isFlushing ? Frame.of(f.view().slice()) : f;
+    return this.#later(() => this.#slaves.get(to)?.receive(own));
   }
 
   #send(f: Frame): number {
@@ -122,22 +125,23 @@ export class SimulatedPort {
     const { master } = this;
     const src = packets.srcOf(f);
     if (src.length === 4 && src[0] === LOOPBACK_NET) return v.BAD_SOURCE;
-    const copy = Frame.of(f.view().slice());
-    return master.netns?.outputBy(master, copy, src.length === 4) ? 0 : v.NO_ROUTE;
+    return master.netns?.outputBy(master, f, src.length === 4) ? 0 : v.NO_ROUTE;
   }
 
-  #later(f: Frame, act: (copy: Frame) => void): number {
-    const copy = Frame.of(f.view().slice());
-    this.#clock.after(0, () => act(copy));
+  #later(act: () => void): number {
+    this.#clock.after(0, act);
     return 0;
   }
 
   #flushSoon(): void {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
     this.#clock.after(0, () => {
+      this.#isFlushDue = false;
+      this.#isFlushing = true;
+      const isMore = this.#path.flush(COPIES_AT_ONCE);
       this.#isFlushing = false;
-      if (this.#path.flush(COPIES_AT_ONCE)) this.#flushSoon();
+      if (isMore) this.#flushSoon();
     });
   }
 }

@@ -64,3 +64,11 @@ export function hasPrefix(ip: Ip, { ip: prefix, length }: Prefix): boolean {
   const rest = length & 7;
   return rest === 0 || ((ip[whole]! ^ prefix[whole]!) & (0xff00 >> rest) & 0xff) === 0;
 }
+
+/** An address as the key of a Map, quicker than its text: a number for IPv4, eight UTF-16 units for IPv6. */
+export function keyOf(ip: Ip): number | string {
+  if (ip.length === 4) return ((ip[0]! << 24) | (ip[1]! << 16) | (ip[2]! << 8) | ip[3]!) >>> 0;
+  let key = "";
+  for (let i = 0; i < 16; i += 2) key += String.fromCharCode((ip[i]! << 8) | ip[i + 1]!);
+  return key;
+}

@@ -25,6 +25,7 @@ export class World {
   readonly namespaces: Map<string, Namespace> = new Map();
   readonly #random: Random;
   readonly #ports: Map<Device, SimulatedPort> = new Map();
+  readonly #portsOfSlaves: Map<Device, SimulatedPort> = new Map();
   /** By a device of a pair, the other. */
   readonly #peers: Map<Device, Device> = new Map();
   #macs = 0;
@@ -89,12 +90,13 @@ export class World {
       this.#ports.set(master, port);
     } else port.configure(port.port.settingsOfNewSlave(said));
     const slave = port.addSlave(name);
+    this.#portsOfSlaves.set(slave, port);
     link.netns!.add(slave);
     return slave;
   }
 
   portOfSlave(device: Device): SimulatedPort | undefined {
-    return [...this.#ports.values()].find((port) => port.slaves.includes(device));
+    return this.#portsOfSlaves.get(device);
   }
 
   configure(slave: Device, said: Said): Change | undefined {
@@ -111,6 +113,7 @@ export class World {
     this.#devices--;
     if (port !== undefined) {
       port.removeSlave(device);
+      this.#portsOfSlaves.delete(device);
       if (port.slaves.length === 0) this.#endPort(port);
       return;
     }
