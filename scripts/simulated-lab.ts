@@ -52,7 +52,8 @@ export class SimulatedLab {
     for (const pair of pairs) {
       const promised = column.ping[`${pair.from}->${pair.to}`]![pair.family].ok;
       const to = parseIp(ADDRESS[pair.to][pair.family])!;
-      this.ends[pair.from].ping(to, ANSWER_MS, (timeMs) => {
+      this.ends[pair.from].ping(to, ANSWER_MS, (heard) => {
+        const timeMs = heard?.failure === undefined ? heard?.tookMs : undefined;
         outcomes.push({ ...pair, promised, timeMs });
       });
     }

@@ -23,6 +23,7 @@ import * as ipv6 from "../wire/ipv6.ts";
 import * as ndisc from "../wire/ndisc.ts";
 import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
+import { errorPacket, type Failure, findAbout, findFailure, mayBeTold } from "./icmp-errors.ts";
 import { Neighbours } from "./neighbours.ts";
 import * as packets from "./packets.ts";
 import type { Random } from "./random.ts";
@@ -34,6 +35,16 @@ export interface Address extends Prefix {
   isTentative: boolean;
 }
 
+/** What a ping has heard. */
+export interface Heard {
+  readonly from: Ip;
+  readonly tookMs: number;
+  /** Undefined: it was the answer. */
+  readonly failure?: Failure;
+}
+
+/** ICMP errors that a namespace tells in a second. Linux: `icmp_msgs_per_sec`. */
+export const ERRORS_PER_SECOND_MAX = 1000;
 /** Of a namespace. */
 export const ADDRESSES_MAX = 65_536;
 /** RFC 4862 §5.4.2: a random delay of up to this, then as long for an answer. */
@@ -51,7 +62,8 @@ export class Namespace {
   readonly name: string;
   readonly devices: Device[] = [];
   readonly routes: Readonly<Record<4 | 16, Routes>> = { 4: new Routes(), 16: new Routes() };
-  isForwarding = false;
+  /** Whether packets for others go on. Linux: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding. */
+  readonly isForwarding: Record<4 | 16, boolean> = { 4: false, 16: false };
   readonly #clock: Clock;
   readonly #random: Random;
   /** By `keyOf`. One address may be on several devices. */
@@ -59,7 +71,10 @@ export class Namespace {
   readonly #byDevice: Map<Device, readonly Address[]> = new Map();
   readonly #neighbours: Map<Device, Readonly<Record<4 | 16, Neighbours>>> = new Map();
   /** By identifier. */
-  readonly #pings: Map<number, (atMs: number | undefined) => void> = new Map();
+  readonly #pings: Map<number, (heard: Heard | undefined) => void> = new Map();
+  /** Errors that were told since `#toldSinceMs`. */
+  #told = 0;
+  #toldSinceMs = 0;
   #lastPing = 0;
 
   constructor(name: string, clock: Clock, random: Random) {
@@ -213,32 +228,29 @@ export class Namespace {
     return true;
   }
 
-  /** Asks for an echo. `onEnd` hears how long it took, or undefined: there is no way, or no answer in this time. */
-  ping(to: Ip, timeoutMs: number, onEnd: (tookMs: number | undefined) => void): void {
+  /** Asks for an echo. `onEnd` hears who said what, or undefined: nobody anything in this time. False: there is no way. */
+  ping(to: Ip, timeoutMs: number, onEnd: (heard: Heard | undefined) => void, ttl = 64): boolean {
     const src = this.#sourceFor(to);
-    if (src === undefined || this.#pings.size >= PINGS_MAX) {
-      onEnd(undefined);
-      return;
-    }
+    if (src === undefined || this.#pings.size >= PINGS_MAX) return false;
     do this.#lastPing = (this.#lastPing + 1) & 0xffff;
     while (this.#pings.has(this.#lastPing));
     const identifier = this.#lastPing;
     const startMs = this.#clock.nowMs;
     const timer = this.#clock.after(timeoutMs, () => end(undefined));
-    const end = (atMs: number | undefined) => {
+    const end = (heard: Heard | undefined) => {
       timer.isCancelled = true;
       this.#pings.delete(identifier);
-      onEnd(atMs === undefined ? undefined : atMs - startMs);
+      onEnd(heard && { ...heard, tookMs: heard.tookMs - startMs });
     };
     this.#pings.set(identifier, end);
     const request = packets.echo(
-      { src, dst: to },
+      { src, dst: to, ttl },
       false,
       identifier,
       1,
       new Uint8Array(ECHO_BYTES),
     );
-    if (!this.output(request)) end(undefined);
+    return this.output(request);
   }
 
   /** The address that packets to this one come from. */
@@ -272,11 +284,17 @@ export class Namespace {
     if (!packets.isIpv6(f) && this.isLocal(packets.srcOf(f))) return; // Linux: a martian source
     if (device.input?.(f)) return;
     if (this.isLocal(dst)) this.#deliver(f);
-    else if (this.isForwarding && !ethernet.isGroup(f)) this.#forward(f);
+    else if (this.isForwarding[widthOf(dst)] && !ethernet.isGroup(f)) this.#forward(f);
   }
 
   /** To whoever waits for it in this namespace. */
   #deliver(f: Frame): void {
+    const failure = findFailure(f);
+    if (failure !== undefined) {
+      const about = findAbout(f);
+      if (about !== undefined) this.#fail(about, failure, packets.srcOf(f));
+      return;
+    }
     const at = packets.payloadAt(f);
     const protocol = packets.protocolOf(f);
     if (protocol !== (packets.isIpv6(f) ? icmp.PROTOCOL6 : icmp.PROTOCOL) || !icmp.check(f, at))
@@ -284,7 +302,7 @@ export class Namespace {
     const type = icmp.type(f, at);
     const [identifier, sequence] = [icmp.identifier(f, at), icmp.sequence(f, at)];
     if (type === (packets.isIpv6(f) ? icmp.ECHO_REPLY6 : icmp.ECHO_REPLY))
-      this.#pings.get(identifier)?.(this.#clock.nowMs);
+      this.#pings.get(identifier)?.({ from: packets.srcOf(f), tookMs: this.#clock.nowMs });
     else if (type === (packets.isIpv6(f) ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST)) {
       const payload = packets.bytesAt(f, at + icmp.HEADER, f.length - at - icmp.HEADER);
       const header = { src: packets.dstOf(f), dst: packets.srcOf(f) };
@@ -294,9 +312,36 @@ export class Namespace {
 
   #forward(f: Frame): void {
     const ttl = packets.ttlOf(f);
-    if (ttl <= 1) return;
+    if (ttl <= 1) {
+      this.#tell("time exceeded", f);
+      return;
+    }
     packets.setTtl(f, ttl - 1);
-    this.output(f);
+    if (!this.output(f)) this.#tell("no route", f);
+  }
+
+  /** Tells a packet's sender, who may be here, why it does not go on. */
+  #tell(failure: Failure, about: Frame): void {
+    const sender = packets.srcOf(about);
+    if (this.isLocal(sender)) {
+      this.#fail(about, failure, sender);
+      return;
+    }
+    const { nowMs } = this.#clock;
+    if (nowMs - this.#toldSinceMs >= 1000) [this.#told, this.#toldSinceMs] = [0, nowMs];
+    const src = this.#sourceFor(sender);
+    if (src === undefined || !mayBeTold(about) || this.#told++ >= ERRORS_PER_SECOND_MAX) return;
+    this.output(errorPacket(failure, src, about));
+  }
+
+  /** A packet of ours has come to nothing. */
+  #fail(about: Frame, failure: Failure, from: Ip): void {
+    const at = packets.payloadAt(about);
+    const isEcho =
+      icmp.check(about, at) &&
+      icmp.type(about, at) === (packets.isIpv6(about) ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST);
+    if (isEcho)
+      this.#pings.get(icmp.identifier(about, at))?.({ from, tookMs: this.#clock.nowMs, failure });
   }
 
   #hearArp(device: Device, f: Frame): void {
@@ -393,7 +438,8 @@ export class Namespace {
 
   #makeNeighbours(device: Device, solicit: (ip: Ip, mac: Mac | undefined) => void): Neighbours {
     const send = (f: Frame, mac: Mac) => this.#sendTo(device, f, mac);
-    return new Neighbours({ clock: this.#clock, solicit, send, unreachable: () => {} });
+    const unreachable = (f: Frame) => this.#tell("no host", f);
+    return new Neighbours({ clock: this.#clock, solicit, send, unreachable });
   }
 }
 

@@ -19,6 +19,17 @@ export const ECHO_REQUEST = 8;
 export const ECHO_REQUEST6 = 128;
 export const ECHO_REPLY6 = 129;
 
+/** Errors: what they are about follows the header, from its IP header on. RFC 792, RFC 4443 §2.1. */
+export const UNREACHABLE = 3;
+export const TIME_EXCEEDED = 11;
+export const UNREACHABLE6 = 1;
+export const TIME_EXCEEDED6 = 3;
+/** Codes of UNREACHABLE. */
+export const NO_ROUTE = 0;
+export const NO_HOST = 1;
+/** Of UNREACHABLE6, whose code 0 means no route, too. */
+export const NO_ADDRESS6 = 3;
+
 export interface Echo {
   readonly type: number;
   readonly identifier: number;

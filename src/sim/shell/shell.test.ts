@@ -100,6 +100,46 @@ test("the last slave takes the port along: the next one may have another mode", 
   assert.match(said, /ipvlan0@eth0: .*\n.*\n {4}ipvlan mode l2 private/);
 });
 
+/** host -- r -- far: 192.0.2.0/24, then 198.51.100.0/24, and a route to nowhere behind r. */
+const chain = `
+  ip netns add r; ip netns add far
+  ip link add h type veth peer name r0 netns r
+  ip -n r link add r1 type veth peer name f netns far
+  ip link set h up; ip -n r link set r0 up; ip -n r link set r1 up; ip -n far link set f up
+  ip addr add 192.0.2.1/24 dev h; ip -n r addr add 192.0.2.2/24 dev r0
+  ip -n r addr add 198.51.100.1/24 dev r1; ip -n far addr add 198.51.100.2/24 dev f
+  ip addr add fd01::1/64 dev h nodad; ip -n r addr add fd01::2/64 dev r0 nodad
+  ip -n r addr add fd02::1/64 dev r1 nodad; ip -n far addr add fd02::2/64 dev f nodad
+  ip route add 198.51.100.0/24 via 192.0.2.2; ip -n far route add default via 198.51.100.1
+  ip route add 203.0.113.0/24 via 192.0.2.2
+  ip -6 route add fd02::/64 via fd01::2; ip -n far -6 route add default via fd02::1
+  ip netns exec r sysctl -w net.ipv4.ip_forward=1; ip netns exec r sysctl net.ipv6.conf.all.forwarding=1`;
+
+for (const [line, expected] of [
+  ["ping -c 1 198.51.100.2", /64 bytes from 198\.51\.100\.2: icmp_seq=1/],
+  ["ping -c 1 fd02::2", /64 bytes from fd02::2: icmp_seq=1/],
+  ["ping -c 1 -t 1 198.51.100.2", /^From 192\.0\.2\.2 icmp_seq=1 Time to live exceeded$/m],
+  ["ping -c 1 -t 1 fd02::2", /^From fd01::2 icmp_seq=1 Time to live exceeded$/m],
+  ["ping -c 1 203.0.113.1", /^From 192\.0\.2\.2 icmp_seq=1 Destination Net Unreachable$/m],
+  ["ping -c 1 -W 9 198.51.100.9", /^From 192\.0\.2\.2 icmp_seq=1 Destination Host Unreachable$/m],
+  ["ping -c 1 -W 9 fd02::9", /^From fd01::2 icmp_seq=1 Destination Host Unreachable$/m],
+  ["ping -c 1 -W 9 192.0.2.9", /^From 192\.0\.2\.1 icmp_seq=1 Destination Host Unreachable$/m],
+] as const)
+  test(`a router between: ${line}`, () => {
+    const { said, complaint } = run(`${chain}\n${line}`);
+    assert.equal(complaint, "");
+    assert.match(said, expected);
+  });
+
+test("a host that does not forward says nothing, and without a route there is no way", () => {
+  const { said } = run(`${chain}
+    ip netns exec r sysctl -w net.ipv4.ip_forward=0
+    ping -c 1 198.51.100.2`);
+  assert.match(said, /^PING 198\.51\.100\.2\n1 packets transmitted, 0 received/);
+  const { status, complaint } = run("ping 198.51.100.2");
+  assert.deepEqual([status, complaint], [2, "script:1:1: ping: connect: Network is unreachable\n"]);
+});
+
 for (const [line, status, complaint] of [
   ["ip link set nosuch up", 1, 'Cannot find device "nosuch"'],
   ["ip link add link eth0 eth0 type ipvlan", 2, "RTNETLINK answers: File exists"],
@@ -111,7 +151,7 @@ for (const [line, status, complaint] of [
   ["ip addr add 10.0.0.999/24 dev eth0", 1, /prefix is expected rather than "10.0.0.999\/24"/],
   ["ip route add default via 192.0.2.1", 2, "Error: Nexthop has invalid gateway."],
   ["ip route del 192.0.2.0/24 dev eth0", 2, "RTNETLINK answers: No such process"],
-  ["tcpdump -i eth0", 1, /has ip, ping, sleep, sh and exit/],
+  ["tcpdump -i eth0", 1, /has ip, ping, sysctl, sleep, sh and exit/],
   ["ping -f 10.0.0.1", 1, /-c COUNT/],
   ["sleep -1", 1, /numbers above 0/],
 ] as const)

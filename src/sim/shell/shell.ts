@@ -1,10 +1,18 @@
 /** A shell on the simulated host: `ip`, `ping`, `sleep`, and lines as a shell reads them. */
 import { PortError } from "../../driver/errors.ts";
-import { formatIp } from "../../wire/address.ts";
-import { explained, refused, STATUS_FAILED, STATUS_USAGE, UsageError } from "../../words/errors.ts";
+import { formatIp, type Ip } from "../../wire/address.ts";
+import {
+  explained,
+  refused,
+  STATUS_FAILED,
+  STATUS_REFUSED,
+  STATUS_USAGE,
+  UsageError,
+} from "../../words/errors.ts";
 import { findOptions } from "../../words/options.ts";
 import { matches, Words } from "../../words/words.ts";
-import type { Namespace } from "../namespace.ts";
+import type { Failure } from "../icmp-errors.ts";
+import type { Heard, Namespace } from "../namespace.ts";
 import { getIp, getNamespace, unknown } from "./common.ts";
 import { address, neighbour, route } from "./layer3.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
@@ -17,6 +25,8 @@ const SLEEP_MAX = 86_400;
 /** What a command takes. */
 const COMMAND_MS = 1;
 const PING_SECONDS = 1;
+const TTL_UNLESS_SAID = 64;
+const TTL_MAX = 255;
 const PINGS_UNLESS_SAID = 3;
 const ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
 
@@ -95,6 +105,8 @@ export class Shell {
       case "sleep":
         this.world.clock.run(getNumber(words[0], "sleep", SLEEP_MAX) * 1000);
         return 0;
+      case "sysctl":
+        return sysctl(netns, words);
       case "exit":
         if (this.#inside.length > 1) this.#inside.pop();
         return 0;
@@ -103,7 +115,7 @@ export class Shell {
         this.#inside.push(netns);
         return 0;
     }
-    throw unknown(program, "command", "ip, ping, sleep, sh and exit");
+    throw unknown(program, "command", "ip, ping, sysctl, sleep, sh and exit");
   }
 
   #ip(netns: Namespace, line: readonly string[]): number {
@@ -150,22 +162,25 @@ export class Shell {
     return 0;
   }
 
-  /** `ping [-c COUNT] [-W SECONDS] [-4|-6] ADDRESS`. */
+  /** `ping [-c COUNT] [-W SECONDS] [-t TTL] [-4|-6] ADDRESS`. */
   #ping(netns: Namespace, line: readonly string[]): number {
     const words = new Words(line);
-    let [count, waitS, to] = [PINGS_UNLESS_SAID, PING_SECONDS, ""];
+    let [count, waitS, ttl, to] = [PINGS_UNLESS_SAID, PING_SECONDS, TTL_UNLESS_SAID, ""];
     for (let word = words.next(); word !== undefined; word = words.next()) {
       if (word === "-c") count = getNumber(words.value(), "ping -c", COUNT_MAX);
       else if (word === "-W") waitS = getNumber(words.value(), "ping -W", SLEEP_MAX);
+      else if (word === "-t") ttl = getNumber(words.value(), "ping -t", TTL_MAX);
       else if (word === "-4" || word === "-6") continue;
-      else if (word.startsWith("-")) throw unknown(word, "ping", "-c COUNT, -W SECONDS, -4, -6");
+      else if (word.startsWith("-"))
+        throw unknown(word, "ping", "-c COUNT, -W SECONDS, -t TTL, -4, -6");
       else to = word;
     }
     const ip = getIp(to, undefined);
     this.#print(`PING ${formatIp(ip)}\n`);
     let received = 0;
+    const once = { ip, waitS, ttl };
     for (let sequence = 1; sequence <= count; sequence++)
-      if (this.#askOnce(netns, ip, sequence, waitS, sequence === count)) received++;
+      if (this.#askOnce(netns, once, sequence, sequence === count)) received++;
     const loss = Math.round(100 * (1 - received / count));
     this.#print(`${count} packets transmitted, ${received} received, ${loss}% packet loss\n`);
     return received > 0 ? 0 : 1;
@@ -173,27 +188,56 @@ export class Shell {
 
   #askOnce(
     netns: Namespace,
-    ip: Uint8Array,
+    { ip, waitS, ttl }: { readonly ip: Ip; readonly waitS: number; readonly ttl: number },
     sequence: number,
-    waitS: number,
     isLast: boolean,
   ): boolean {
     const { clock } = this.world;
     const startMs = clock.nowMs;
     let isOver = false;
     let isAnswered = false;
-    netns.ping(ip, waitS * 1000, (tookMs) => {
+    const onEnd = (heard: Heard | undefined) => {
       isOver = true;
-      isAnswered = tookMs !== undefined;
-      if (tookMs !== undefined)
-        this.#print(
-          `64 bytes from ${formatIp(ip)}: icmp_seq=${sequence} time=${tookMs.toFixed(3)} ms\n`,
-        );
-    });
+      isAnswered = heard !== undefined && heard.failure === undefined;
+      if (heard !== undefined) this.#print(describe(heard, sequence));
+    };
+    const hasWay = netns.ping(ip, waitS * 1000, onEnd, ttl);
+    if (!hasWay) throw new UsageError("ping: connect: Network is unreachable", STATUS_REFUSED);
     clock.run(waitS * 1000 + 1, () => isOver);
     if (!isLast) clock.run(Math.max(0, 1000 - (clock.nowMs - startMs)));
     return isAnswered;
   }
+}
+
+/** As iputils' ping says it. */
+const FAILURES: Readonly<Record<Failure, string>> = {
+  "no route": "Destination Net Unreachable",
+  "no host": "Destination Host Unreachable",
+  "time exceeded": "Time to live exceeded",
+};
+
+const describe = ({ from, tookMs, failure }: Heard, sequence: number): string =>
+  failure === undefined
+    ? `64 bytes from ${formatIp(from)}: icmp_seq=${sequence} time=${tookMs.toFixed(3)} ms\n`
+    : `From ${formatIp(from)} icmp_seq=${sequence} ${FAILURES[failure]}\n`;
+
+const FORWARDING: Readonly<Record<string, 4 | 16>> = {
+  "net.ipv4.ip_forward": 4,
+  "net.ipv6.conf.all.forwarding": 16,
+};
+
+/** `sysctl [-w] NAME=VALUE`. */
+function sysctl(netns: Namespace, words: readonly string[]): number {
+  const [name = "", value = ""] = (words.at(-1) ?? "").split("=");
+  const width = Object.hasOwn(FORWARDING, name) ? FORWARDING[name] : undefined;
+  if (width === undefined || !/^[01]$/.test(value))
+    throw unknown(
+      words.at(-1) ?? "",
+      "sysctl",
+      `${Object.keys(FORWARDING).join(" and ")}, =0 or =1`,
+    );
+  netns.isForwarding[width] = value === "1";
+  return 0;
 }
 
 const OBJECTS = "netns, link, addr, route and neigh";
