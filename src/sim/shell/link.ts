@@ -43,8 +43,11 @@ function getDevice(netns: Namespace, { settings }: DeviceWords): Device {
 
 function add(world: World, netns: Namespace, words: DeviceWords): string {
   if (words.kind === "veth") return addVeth(world, netns, words);
+  if (words.kind === "bridge") return addBridge(world, netns, words);
   if (words.kind !== "ipvlan")
-    throw words.kind === undefined ? incomplete() : unknown(words.kind, "type", "ipvlan, veth");
+    throw words.kind === undefined
+      ? incomplete()
+      : unknown(words.kind, "type", "ipvlan, veth, bridge");
   const { master, name, mode, flag, netns: target, up } = parseLinkAdd(words);
   const on = findIn(netns, master);
   if (on.name === "lo") throw refused("Invalid argument");
@@ -79,6 +82,14 @@ function addVeth(world: World, netns: Namespace, words: DeviceWords): string {
   return "";
 }
 
+function addBridge(world: World, netns: Namespace, words: DeviceWords): string {
+  const name = readNames(words.settings).dev;
+  if (name === undefined) throw incomplete();
+  if (netns.findDevice(name) !== undefined) throw refused("File exists");
+  world.addBridge(name, netns);
+  return "";
+}
+
 function set(world: World, netns: Namespace, words: DeviceWords): string {
   const device = getDevice(netns, words);
   const { settings } = words;
@@ -87,11 +98,30 @@ function set(world: World, netns: Namespace, words: DeviceWords): string {
     if (keyword === "up" || keyword === "down") device.setUp(keyword === "up");
     else if (keyword === "netns") world.move(device, getNamespace(world, value));
     else if (keyword === "mtu") device.mtu = Number(value);
+    else if (keyword === "master") world.setBridge(device, getBridge(world, netns, value));
+    else if (keyword === "nomaster") world.setBridge(device, undefined);
     else if (keyword === "address") throw refused("Operation not supported");
     else if (keyword !== "dev")
-      throw unknown(keyword, "link set", "up, down, netns, mtu, type ipvlan");
+      throw unknown(keyword, "link set", "up, down, netns, mtu, master, nomaster, type ipvlan");
   }
   return "";
+}
+
+function getBridge(world: World, netns: Namespace, name: string): Device {
+  const device = findIn(netns, name);
+  if (!world.isBridge(device)) throw refused("Operation not supported");
+  return device;
+}
+
+/** `bridge link set dev PORT hairpin { on | off }`. */
+export function bridge(world: World, netns: Namespace, words: readonly string[]): void {
+  const [object, verb, ...rest] = words;
+  const [name, keyword, state, extra] = rest[0] === "dev" ? rest.slice(1) : rest;
+  if (object !== "link" || verb !== "set" || keyword !== "hairpin" || extra !== undefined)
+    throw unknown(words.join(" "), "bridge", "link set dev PORT hairpin { on | off }");
+  if (state !== "on" && state !== "off") throw unknown(state ?? "", "hairpin", "on and off");
+  if (!world.setHairpin(findIn(netns, name!), state === "on"))
+    throw refused("Operation not supported");
 }
 
 function configure(world: World, device: Device, said: Said): void {
@@ -118,6 +148,7 @@ function show(world: World, netns: Namespace, words: readonly string[]): string 
 
 function kindOf(world: World, device: Device): string | undefined {
   if (world.portOfSlave(device) !== undefined) return "ipvlan";
+  if (world.isBridge(device)) return "bridge";
   return world.peerOf(device) === undefined ? undefined : "veth";
 }
 

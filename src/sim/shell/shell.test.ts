@@ -100,6 +100,41 @@ test("the last slave takes the port along: the next one may have another mode", 
   assert.match(said, /ipvlan0@eth0: .*\n.*\n {4}ipvlan mode l2 private/);
 });
 
+/** host's up0 -- a bridge in sw -- the router's end in far; two slaves of up0. */
+const rack = (flag: string) => `
+  ip netns add sw; ip netns add far; ip netns add s0; ip netns add s1
+  ip link add up0 type veth peer name p0 netns sw
+  ip -n sw link add p1 type veth peer name f netns far
+  ip -n sw link add br0 type bridge
+  ip -n sw link set p0 master br0; ip -n sw link set p1 master br0
+  ip -n sw link set p0 up; ip -n sw link set p1 up; ip -n sw link set br0 up
+  ip link set up0 up; ip -n far link set f up; ip -n far addr add 192.0.2.1/24 dev f
+  ip link add link up0 x0 netns s0 type ipvlan mode l2 ${flag}
+  ip link add link up0 x1 netns s1 type ipvlan mode l2 ${flag}
+  ip -n s0 link set x0 up; ip -n s0 addr add 192.0.2.10/24 dev x0
+  ip -n s1 link set x1 up; ip -n s1 addr add 192.0.2.11/24 dev x1`;
+
+test("vepa on a bridge: slaves reach each other when its port is a hairpin", () => {
+  const { said, complaint } = run(`${rack("vepa")}
+    ip netns exec s0 ping -c 1 192.0.2.1
+    ip netns exec sw bridge link set dev p0 hairpin on
+    ip netns exec s0 ping -c 1 192.0.2.11
+    ip netns exec sw bridge link set dev p0 hairpin off
+    ip netns exec s0 ping -c 1 192.0.2.11`);
+  assert.equal(complaint, "");
+  assert.deepEqual(said.match(/\d received/g), ["1 received", "1 received", "0 received"]);
+});
+
+test("a bridge has an end of its own, and its ports are no masters", () => {
+  const { said, status, complaint } = run(`${rack("bridge")}
+    ip -n sw addr add 192.0.2.5/24 dev br0
+    ip netns exec s0 ping -c 1 192.0.2.5
+    ip -n sw link add link p0 x9 type ipvlan`);
+  assert.match(said, /1 received/);
+  assert.equal(status, 2);
+  assert.match(complaint, /RTNETLINK answers: Device or resource busy/);
+});
+
 /** host -- r -- far: 192.0.2.0/24, then 198.51.100.0/24, and a route to nowhere behind r. */
 const chain = `
   ip netns add r; ip netns add far
@@ -145,13 +180,13 @@ for (const [line, status, complaint] of [
   ["ip link add link eth0 eth0 type ipvlan", 2, "RTNETLINK answers: File exists"],
   ["ip link add link lo s0 type ipvlan", 2, "RTNETLINK answers: Invalid argument"],
   ["ip link add link eth0 s0 type ipvlan mode l4", 1, /must be either "l2", "l3" or "l3s"/],
-  ["ip link add link eth0 s0 type bridge", 1, /has ipvlan, veth/],
+  ["ip link add link eth0 s0 type bond", 1, /has ipvlan, veth, bridge/],
   ["ip netns add lan", 1, /File exists/],
   ["ip netns exec nosuch ping 10.0.0.1", 255, /Cannot open network namespace "nosuch"/],
   ["ip addr add 10.0.0.999/24 dev eth0", 1, /prefix is expected rather than "10.0.0.999\/24"/],
   ["ip route add default via 192.0.2.1", 2, "Error: Nexthop has invalid gateway."],
   ["ip route del 192.0.2.0/24 dev eth0", 2, "RTNETLINK answers: No such process"],
-  ["tcpdump -i eth0", 1, /has ip, ping, sysctl, sleep, sh and exit/],
+  ["tcpdump -i eth0", 1, /has ip, bridge, ping, sysctl, sleep, sh and exit/],
   ["ping -f 10.0.0.1", 1, /-c COUNT/],
   ["sleep -1", 1, /numbers above 0/],
 ] as const)

@@ -16,7 +16,7 @@ import type { Heard, Namespace } from "../namespace.ts";
 import { getIp, getNamespace, unknown } from "./common.ts";
 import { address, neighbour, route } from "./layer3.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
-import { link } from "./link.ts";
+import { bridge, link } from "./link.ts";
 import { HOST, World } from "./world.ts";
 
 /** Pings of one command, and seconds of one sleep. */
@@ -105,6 +105,9 @@ export class Shell {
       case "sleep":
         this.world.clock.run(getNumber(words[0], "sleep", SLEEP_MAX) * 1000);
         return 0;
+      case "bridge":
+        bridge(this.world, netns, words);
+        return 0;
       case "sysctl":
         return sysctl(netns, words);
       case "exit":
@@ -115,7 +118,7 @@ export class Shell {
         this.#inside.push(netns);
         return 0;
     }
-    throw unknown(program, "command", "ip, ping, sysctl, sleep, sh and exit");
+    throw unknown(program, "command", "ip, bridge, ping, sysctl, sleep, sh and exit");
   }
 
   #ip(netns: Namespace, line: readonly string[]): number {

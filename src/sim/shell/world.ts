@@ -9,6 +9,7 @@ import { Device } from "../device.ts";
 import { Namespace } from "../namespace.ts";
 import { SimulatedPort } from "../port.ts";
 import { type Random, seeded } from "../random.ts";
+import { Switch } from "../switch.ts";
 
 /** Of the simulated host. */
 export const NAMESPACES_MAX = 4096;
@@ -25,6 +26,10 @@ export class World {
   readonly namespaces: Map<string, Namespace> = new Map();
   readonly #random: Random;
   readonly #ports: Map<Device, SimulatedPort> = new Map();
+  /** By the device of a bridge. */
+  readonly #bridges: Map<Device, Switch> = new Map();
+  /** By a port's device, its bridge's. */
+  readonly #bridgeOf: Map<Device, Device> = new Map();
   readonly #portsOfSlaves: Map<Device, SimulatedPort> = new Map();
   /** By a device of a pair, the other. */
   readonly #peers: Map<Device, Device> = new Map();
@@ -83,6 +88,7 @@ export class World {
   /** A slave in its master's namespace. The master may be a slave: then its master is meant. */
   addSlave(link: Device, name: string, said: Said): Device {
     const master = this.portOfSlave(link)?.master ?? link;
+    if (this.#bridgeOf.has(master)) throw new PortError("EBUSY");
     this.#count();
     let port = this.#ports.get(master);
     if (port === undefined) {
@@ -93,6 +99,43 @@ export class World {
     this.#portsOfSlaves.set(slave, port);
     link.netns!.add(slave);
     return slave;
+  }
+
+  /** A bridge with its own end in the namespace, as Linux has it. */
+  addBridge(name: string, netns: Namespace): void {
+    const mac = this.#newMac();
+    const [bridge, inner] = [new Device({ name, mac }), new Device({ name, mac })];
+    this.#count();
+    netns.add(bridge);
+    const ports = new Switch(this.clock);
+    inner.setUp(true);
+    ports.addPort(inner);
+    connect(this.clock, this.#random, bridge, inner);
+    this.#bridges.set(bridge, ports);
+  }
+
+  isBridge(device: Device): boolean {
+    return this.#bridges.has(device);
+  }
+
+  /** What the device receives is the bridge's; none: its own again. */
+  setBridge(device: Device, bridge: Device | undefined): void {
+    if (this.portOfSlave(device) !== undefined) throw new PortError("EINVAL");
+    if (this.#ports.has(device)) throw new PortError("EBUSY");
+    const before = this.#bridgeOf.get(device);
+    if (before !== undefined) this.#bridges.get(before)?.removePort(device);
+    this.#bridgeOf.delete(device);
+    if (bridge === undefined) return;
+    this.#bridges.get(bridge)!.addPort(device);
+    this.#bridgeOf.set(device, bridge);
+  }
+
+  /** False: the device is no bridge's port. */
+  setHairpin(device: Device, isHairpin: boolean): boolean {
+    const bridge = this.#bridgeOf.get(device);
+    if (bridge === undefined) return false;
+    this.#bridges.get(bridge)!.setHairpin(device, isHairpin);
+    return true;
   }
 
   portOfSlave(device: Device): SimulatedPort | undefined {
@@ -120,6 +163,10 @@ export class World {
     for (const slave of this.#ports.get(device)?.slaves ?? []) this.removeDevice(slave);
     const peer = this.#peers.get(device);
     this.#peers.delete(device);
+    if (this.#bridgeOf.has(device)) this.setBridge(device, undefined);
+    for (const [port, bridge] of this.#bridgeOf)
+      if (bridge === device) this.setBridge(port, undefined);
+    this.#bridges.delete(device);
     device.netns?.remove(device);
     if (peer !== undefined && this.#peers.delete(peer)) this.removeDevice(peer);
   }

@@ -1,0 +1,112 @@
+/** A learning switch (IEEE 802.1Q, one VLAN), with what makes people choose ipvlan: ports that allow few MACs, or only some. */
+import { formatMac, type Mac } from "../wire/address.ts";
+import * as ethernet from "../wire/ethernet.ts";
+import { Frame } from "../wire/frame.ts";
+import type { Clock } from "./clock.ts";
+import type { Device } from "./device.ts";
+
+export interface SwitchPortOptions {
+  /** Frames may go back out of the port by which they came: reflective relay, 802.1Qbg. */
+  readonly isHairpin?: boolean;
+  /** MACs that may be learnt here; frames from others are dropped. */
+  readonly macsMax?: number;
+  /** Frames from other MACs than these are dropped: port security. */
+  readonly allowed?: readonly Mac[];
+}
+
+/** Of a switch. */
+export const MACS_MAX = 8192;
+/** 802.1Q §8.8.3 */
+const AGEING_MS = 300_000;
+interface Port {
+  readonly device: Device;
+  isHairpin: boolean;
+  readonly macsMax: number;
+  readonly allowed: ReadonlySet<string> | undefined;
+  /** Frames that came from a MAC which is one too many, or not allowed. */
+  refused: number;
+}
+
+interface Learnt {
+  readonly port: Port;
+  readonly untilMs: number;
+}
+
+export class Switch {
+  readonly #clock: Clock;
+  readonly #ports: Port[] = [];
+  readonly #learnt: Map<string, Learnt> = new Map();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** All that the device receives is the switch's from now on. */
+  addPort(
+    device: Device,
+    { isHairpin = false, macsMax = MACS_MAX, allowed }: SwitchPortOptions = {},
+  ): void {
+    const macs = allowed && new Set(allowed.map(formatMac));
+    const port: Port = { device, isHairpin, macsMax, allowed: macs, refused: 0 };
+    device.intake = (f) => {
+      this.#receive(port, f);
+      return true;
+    };
+    this.#ports.push(port);
+  }
+
+  removePort(device: Device): void {
+    const at = this.#ports.findIndex((port) => port.device === device);
+    if (at < 0) return;
+    const [port] = this.#ports.splice(at, 1);
+    device.intake = undefined;
+    for (const [mac, learnt] of this.#learnt) if (learnt.port === port) this.#learnt.delete(mac);
+  }
+
+  setHairpin(device: Device, isHairpin: boolean): void {
+    const port = this.#find(device);
+    if (port !== undefined) port.isHairpin = isHairpin;
+  }
+
+  refusedAt(device: Device): number {
+    return this.#find(device)?.refused ?? 0;
+  }
+
+  #find(device: Device): Port | undefined {
+    return this.#ports.find((port) => port.device === device);
+  }
+
+  #receive(from: Port, f: Frame): void {
+    if (f.length < ethernet.HEADER) return;
+    if (!this.#learn(from, formatMac(f.view().subarray(6, 12)))) {
+      from.refused++;
+      return;
+    }
+    const to = ethernet.isGroup(f) ? undefined : this.#findOf(formatMac(f.view().subarray(0, 6)));
+    for (const port of to === undefined ? this.#ports : [to])
+      if (port !== from || port.isHairpin) port.device.send(Frame.of(f.view().slice()));
+  }
+
+  #findOf(mac: string): Port | undefined {
+    const learnt = this.#learnt.get(mac);
+    return learnt !== undefined && learnt.untilMs > this.#clock.nowMs ? learnt.port : undefined;
+  }
+
+  /** Whether frames from this MAC may pass. */
+  #learn(port: Port, mac: string): boolean {
+    if (port.allowed?.has(mac) === false) return false;
+    if (this.#findOf(mac) !== port) {
+      this.#forgetOld();
+      const ofPort = [...this.#learnt.values()].filter((one) => one.port === port).length;
+      if (ofPort >= port.macsMax) return false;
+      if (this.#learnt.size >= MACS_MAX) return true; // it is not learnt: frames to it are flooded
+    }
+    this.#learnt.set(mac, { port, untilMs: this.#clock.nowMs + AGEING_MS });
+    return true;
+  }
+
+  #forgetOld(): void {
+    for (const [mac, { untilMs }] of this.#learnt)
+      if (untilMs <= this.#clock.nowMs) this.#learnt.delete(mac);
+  }
+}
