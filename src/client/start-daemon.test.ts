@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { STATUS_SERVED, startDaemon } from "./start-daemon.ts";
 
 const netns = "/proc/self/ns/net";
@@ -46,7 +48,31 @@ test("a daemon that does not start is reported with the last line of its log", a
   );
 });
 
+test("a daemon that does not answer in time is ended, and who started it is not kept", async (t) => {
+  const directory = newDirectory(t);
+  const silent = "console.log(process.pid); setInterval(() => {}, 1000)";
+  const start = `import { startDaemon } from ${JSON.stringify(new URL("./start-daemon.js", import.meta.url))};
+    const words = [process.execPath, "-e", ${JSON.stringify(silent)}];
+    await startDaemon(${JSON.stringify(directory)}, "${netns}", words, 1000);`;
+  const words = ["--input-type=module", "-e", start];
+  const { status, stderr } = spawnSync(process.execPath, words, {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  assert.equal(status, 1);
+  const [, pid] = /the daemon did not start \(.*daemon\.log\): (\d+)/.exec(stderr) ?? [];
+  await becomesTrue(() => !existsSync(`/proc/${pid}`));
+});
+
 test("a program that does not exist is reported, not thrown", async (t) => {
   const directory = newDirectory(t);
   await assert.rejects(startDaemon(directory, netns, ["/nonexistent"]), /did not start/);
 });
+
+async function becomesTrue(isTrue: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!isTrue()) {
+    assert.ok(Date.now() < deadline);
+    await sleep(20);
+  }
+}

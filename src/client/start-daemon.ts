@@ -12,16 +12,18 @@ import { demandPrivilege } from "./privilege.ts";
 /** Exit status of `daemon run` where another daemon serves already. */
 export const STATUS_SERVED = 3;
 
-const START_TIMEOUT_MS = 10_000;
+/** Of a machine that stands still for a while. */
+const START_TIMEOUT_MS = 30_000;
 /** Another's daemon may still be starting when ours has ended for it. */
 const OTHER_TIMEOUT_MS = 3000;
 const POLL_MS = 10;
 
-/** `words` start it in the right namespace; returns when it answers. */
+/** `words` start it in the right namespace; returns when it answers. One that does not, in this time, is ended. */
 export async function startDaemon(
   directory: string,
   netns: string,
   words: readonly string[],
+  timeoutMs: number = START_TIMEOUT_MS,
 ): Promise<Client> {
   const client = clientIn(directory);
   const answers = async (): Promise<boolean> =>
@@ -29,7 +31,7 @@ export async function startDaemon(
   if (await answers()) return client;
   demandPrivilege();
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  let deadline = Date.now() + START_TIMEOUT_MS;
+  let deadline = Date.now() + timeoutMs;
   const daemon = spawnDetached(directory, words);
   daemon.once("error", () => {
     deadline = 0;
@@ -37,11 +39,17 @@ export async function startDaemon(
   daemon.once("exit", (code) => {
     deadline = code === STATUS_SERVED ? Date.now() + OTHER_TIMEOUT_MS : 0;
   });
-  while (!(await answers())) {
-    if (Date.now() > deadline) throw notStarted(directory);
-    await sleep(POLL_MS);
+  try {
+    while (!(await answers())) {
+      if (Date.now() > deadline) throw notStarted(directory);
+      await sleep(POLL_MS);
+    }
+  } catch (error) {
+    daemon.kill();
+    throw error;
+  } finally {
+    daemon.unref(); // we end without it
   }
-  daemon.unref();
   return client;
 }
 
