@@ -8,16 +8,39 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BIN, shell } from "../scripts/lab.ts";
+import { insideSandbox } from "../scripts/sandbox.ts";
+import type { EngineName } from "../src/engine/engine.ts";
+import { isRoot, makeCgroups, removeCgroups } from "./cgroups.ts";
+import { inSandbox, type Requirements } from "./in-sandbox.ts";
 
 /** What runs containers here, whoever asks. */
 export const CONTAINER_TOOLS: readonly string[] = ["runc", "busybox", "ping"];
 
 const APPLETS = ["sh", "cat", "ip", "ls", "nc", "ping", "sleep", "true", "nslookup", "wget"];
 
+/** Names the cgroups that are the host's: known outside, where they are removed, and inside. */
+const CGROUP = "IPVLAN_TEST_CGROUP";
+
+/** As `inSandbox`, with cgroups of the sandbox's own, which end with it, however it ends. */
+export async function inHost(
+  file: string,
+  requirements: Requirements,
+  define: (engine: EngineName) => void | Promise<void>,
+): Promise<void> {
+  if (insideSandbox() || !isRoot()) return inSandbox(file, requirements, define);
+  const name = `ipvlan-test-${process.pid}`;
+  process.env[CGROUP] = name;
+  try {
+    makeCgroups(name);
+    await inSandbox(file, requirements, define);
+  } finally {
+    await removeCgroups(name);
+  }
+}
+
 /** Why containers cannot run here. */
 export function containersRefusal(): string | undefined {
-  const [, outside, count] = readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/);
-  if (outside !== "0" || count !== "4294967295") return "needs root: containers have cgroups";
+  if (!isRoot()) return "needs root: containers have cgroups";
   if (spawnSync("sh", ["-c", "ldd $(command -v busybox)"]).status === 0)
     return "needs a busybox that is linked statically: busybox-static";
   const { status, stderr } = spawnSync("sh", ["-c", TRY_OVERLAY], { encoding: "utf8" });
@@ -29,12 +52,24 @@ const TRY_OVERLAY = `mkdir -p /run/try /run/try.work
 /**
  * A line of shell: the sandbox becomes a host of its own, with `/run/rootfs.tar` for an image. `empty`: folders that
  * are to have nothing in them. /sys was mounted anew for the sandbox's network, and so hides the cgroups: they are fetched
- * from below.
+ * from below, and of each hierarchy only what is the host's.
  */
 export const buildHost = (empty: readonly string[]): string => `
   mkdir -p /run/cgroups
-  umount /sys && mount --rbind /sys/fs/cgroup /run/cgroups && mount -t sysfs sysfs /sys
-  mount --rbind /run/cgroups /sys/fs/cgroup
+  umount /sys
+  if test -d /sys/fs/cgroup/$${CGROUP}; then mount --bind /sys/fs/cgroup/$${CGROUP} /run/cgroups
+  else
+    mount -t tmpfs tmpfs /run/cgroups
+    find /sys/fs/cgroup -maxdepth 1 -type l -exec cp -P {} /run/cgroups ';'
+    for own in /sys/fs/cgroup/*/$${CGROUP}; do
+      hierarchy=/run/cgroups/$(basename $(dirname $own))
+      mkdir $hierarchy
+      mount --bind $own $hierarchy
+    done
+  fi
+  umount -l /sys/fs/cgroup # runc reads all mounts, hidden ones too
+  mount -t sysfs sysfs /sys
+  mount --move /run/cgroups /sys/fs/cgroup
   for folder in etc opt usr/local var/lib; do
     mkdir -p /run/layers/$folder /run/layers/$folder.work
     mount -t overlay -o lowerdir=/$folder,upperdir=/run/layers/$folder,workdir=/run/layers/$folder.work overlay /$folder

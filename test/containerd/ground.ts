@@ -8,9 +8,9 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { buildLan, shell } from "../../scripts/lab.ts";
 import type { EngineName } from "../../src/engine/engine.ts";
-import { buildHost, CONTAINER_TOOLS, containersRefusal, Service } from "../containers.ts";
+import { buildHost, CONTAINER_TOOLS, containersRefusal, inHost, Service } from "../containers.ts";
 import { ROOT } from "../documents.ts";
-import { inSandbox, type Requirements } from "../in-sandbox.ts";
+import type { Requirements } from "../in-sandbox.ts";
 import { layOutImage } from "./image.ts";
 
 export const IMAGE = "docker.io/library/busybox:latest";
@@ -35,7 +35,7 @@ const CONFIGURATION = `version = 2
 
 export const containerd: Service = new Service(["containerd"], "ctr version");
 
-/** As `inSandbox`, with containerd running; where it cannot the tests are skipped, and it is said why. */
+/** As `inHost`, with containerd running; where it cannot the tests are skipped, and it is said why. */
 export async function onContainerd(
   file: string,
   requirements: Requirements,
@@ -43,7 +43,7 @@ export async function onContainerd(
 ): Promise<void> {
   const tools = ["containerd", "ctr", "/usr/lib/cni/host-local", "/usr/lib/cni/loopback"];
   const needs = [...tools, ...CONTAINER_TOOLS, ...(requirements.needs ?? [])];
-  await inSandbox(file, { ...requirements, needs }, async (engine) => {
+  await inHost(file, { ...requirements, needs }, async (engine) => {
     const refusal = containersRefusal();
     if (refusal !== undefined) {
       test("with containerd", { skip: refusal }, () => {});

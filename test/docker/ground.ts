@@ -10,8 +10,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { BIN, buildLan, shell } from "../../scripts/lab.ts";
 import type { EngineName } from "../../src/engine/engine.ts";
-import { buildHost, CONTAINER_TOOLS, containersRefusal, Service } from "../containers.ts";
-import { inSandbox, type Requirements } from "../in-sandbox.ts";
+import { buildHost, CONTAINER_TOOLS, containersRefusal, inHost, Service } from "../containers.ts";
+import type { Requirements } from "../in-sandbox.ts";
 
 export const IMAGE = "busybox";
 
@@ -26,14 +26,14 @@ const DOCKERD = [
   .join(" ")
   .split(" ");
 
-/** As `inSandbox`, with dockerd and the driver running; where they cannot, the tests are skipped, and it is said why. */
+/** As `inHost`, with dockerd and the driver running; where they cannot, the tests are skipped, and it is said why. */
 export async function onDocker(
   file: string,
   requirements: Requirements,
   define: (engine: EngineName) => void | Promise<void>,
 ): Promise<void> {
   const needs = ["dockerd", "docker", ...CONTAINER_TOOLS, ...(requirements.needs ?? [])];
-  await inSandbox(file, { ...requirements, needs }, async (engine) => {
+  await inHost(file, { ...requirements, needs }, async (engine) => {
     const refusal = containersRefusal();
     if (refusal !== undefined) {
       test("with dockerd", { skip: refusal }, () => {});

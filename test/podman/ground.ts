@@ -12,8 +12,8 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildLan, shell } from "../../scripts/lab.ts";
 import type { EngineName } from "../../src/engine/engine.ts";
-import { buildHost, CONTAINER_TOOLS, containersRefusal } from "../containers.ts";
-import { inSandbox, type Requirements } from "../in-sandbox.ts";
+import { buildHost, CONTAINER_TOOLS, containersRefusal, inHost } from "../containers.ts";
+import type { Requirements } from "../in-sandbox.ts";
 
 export const IMAGE = "busybox";
 
@@ -40,7 +40,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 `;
 
-/** As `inSandbox`, with all that podman needs; where it cannot run the tests are skipped, and it is said why. */
+/** As `inHost`, with all that podman needs; where it cannot run the tests are skipped, and it is said why. */
 export async function onPodman(
   file: string,
   requirements: Requirements,
@@ -52,7 +52,7 @@ export async function onPodman(
     ...CONTAINER_TOOLS,
     ...(requirements.needs ?? []),
   ];
-  await inSandbox(file, { ...requirements, needs }, async (engine) => {
+  await inHost(file, { ...requirements, needs }, async (engine) => {
     const refusal = containersRefusal();
     if (refusal !== undefined) {
       test("with podman", { skip: refusal }, () => {});
