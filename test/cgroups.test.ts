@@ -11,7 +11,10 @@ test("cgroups take processes, and go with all that is below them when the last p
   const name = `ipvlan-test-${process.pid}`;
   const cgroups = hierarchies().map((hierarchy) => `${hierarchy}/${name}`);
   const sleeper = spawn("sleep", ["1000"]);
-  after(() => sleeper.kill("SIGKILL"));
+  after(async () => {
+    sleeper.kill("SIGKILL");
+    await removeCgroups(name);
+  });
   makeCgroups(name);
   for (const cgroup of cgroups) mkdirSync(`${cgroup}/pod`);
   for (const cgroup of cgroups) {

@@ -84,6 +84,14 @@ export const buildHost = (empty: readonly string[]): string => `
   echo root:x:0:0::/:/bin/sh > /run/rootfs/etc/passwd
   tar -C /run/rootfs -cf /run/rootfs.tar .`;
 
+/**
+ * A line of shell that lists what of ours must not outlive the last container: ports, ends of veth pairs, and pins, beside
+ * which the kernel has files of its own, *.debug.
+ */
+export const LIST_OURS = `ipvlan port show 2>/dev/null # which says that no daemon runs
+  PATH=/usr/sbin:/sbin:/usr/bin:/bin ip -br link show type veth | grep -v ^eth0@ || true
+  find /run/ipvlan/*/bpf -mindepth 1 ! -name '*.debug' 2>/dev/null || true`;
+
 /** A daemon of the host's that is started, killed and started again. */
 export class Service {
   readonly #words: readonly string[];

@@ -8,7 +8,14 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { buildLan, shell } from "../../scripts/lab.ts";
 import type { EngineName } from "../../src/engine/engine.ts";
-import { buildHost, CONTAINER_TOOLS, containersRefusal, inHost, Service } from "../containers.ts";
+import {
+  buildHost,
+  CONTAINER_TOOLS,
+  containersRefusal,
+  inHost,
+  LIST_OURS,
+  Service,
+} from "../containers.ts";
 import { ROOT } from "../documents.ts";
 import type { Requirements } from "../in-sandbox.ts";
 import { layOutImage } from "./image.ts";
@@ -75,11 +82,11 @@ async function endGround(): Promise<void> {
   await shell("host", "ipvlan daemon stop --remove || true");
 }
 
-/** Slaves and leases. */
+/** Of ours, and no leases. */
 export async function assertNothingLeft(): Promise<void> {
   const left = await shell(
     "host",
-    `ipvlan link show type ipvlan
+    `${LIST_OURS}
      find /var/lib/cni/networks -type f ! -name lock ! -name 'last_reserved_ip.*'`,
   );
   assert.equal(left, "");

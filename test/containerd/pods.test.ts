@@ -1,13 +1,15 @@
 /** Pods as a kubelet makes them, by CRI over gRPC, on a network of ours. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { shell, spawnAt } from "../../scripts/lab.ts";
 import { ROOT } from "../documents.ts";
+import { LongPing } from "../long-ping.ts";
 import { assertNothingLeft, containerd, IMAGE, onContainerd, SOCKET } from "./ground.ts";
 
 interface Runtime {
@@ -31,27 +33,44 @@ await onContainerd(import.meta.url, { engines: "both", usually: "ebpf" }, () => 
   for (const signal of ["SIGTERM", "SIGKILL"] as const)
     test(`containerd ends by ${signal} under a ping: no answer is missing, and the pod is removed after`, async () => {
       const pod = await runPod(runtime, `end-${signal.toLowerCase()}`);
-      const ping = spawnAt("lan", ["ping", "-i", "0.02", "-c", "150", pod.ip]);
-      let said = "";
-      ping.stdout.on("data", (piece) => {
-        said += piece;
-      });
-      await sleep(300);
+      const ping = new LongPing("lan", pod.ip);
+      await ping.hear();
       await containerd.end(signal);
+      await ping.hear();
       await containerd.start();
-      await once(ping, "close");
-      assert.match(said, /150 packets transmitted, 150 received/);
+      await ping.hear();
+      assert.deepEqual(await ping.end(), []);
       await pod.remove();
       await assertNothingLeft();
     });
 
-  test("a pod that cannot have an address leaves nothing", async () => {
-    const full = '"rangeStart": "10.0.0.50", "rangeEnd": "10.0.0.50"';
-    await shell(
-      "host",
-      `sed -i 's/"rangeStart": "10.0.0.50"/${full}/' /etc/cni/net.d/lan.conflist`,
-    );
-    await sleep(500); // containerd watches the folder
+  test("pods with IPv6 reach each other and the LAN by it, and their status tells the address", async (t) => {
+    const six = '"ranges": [[{ "subnet": "fd00::/64", "rangeStart": "fd00::50" }], [{';
+    await changeNetwork('"ranges": [[{', six, t);
+    const [a, b] = [await runPod(runtime, "six-a"), await runPod(runtime, "six-b")];
+    for (const { ips } of [a, b]) {
+      assert.match(ips[0]!, /^10\.0\.0\./);
+      assert.match(ips[1]!, /^fd00::/);
+    }
+    for (const to of [b.ips[1]!, "fd00::1"]) assert.match(await a.ping(to), / 0% packet loss/);
+    await shell("lan", `ping -c 1 -W 2 ${a.ips[1]}`);
+    for (const pod of [a, b]) await pod.remove();
+    await assertNothingLeft();
+  });
+
+  test("ctr run --cni: a slave while the container runs, and nothing of it after", async () => {
+    const container = spawnAt("host", ["ctr", "run", "--rm", "--cni", IMAGE, "c", "sleep", "1000"]);
+    const ended = once(container, "close");
+    await shell("host", "until ctr tasks ls | grep -q RUNNING; do sleep 0.1; done");
+    assert.match(await shell("host", "ipvlan port show"), /^eth0: mode l2 /);
+    await shell("host", "ctr tasks kill -s KILL c");
+    await ended;
+    await assertNothingLeft();
+  });
+
+  test("a pod that cannot have an address leaves nothing", async (t) => {
+    const one = '"rangeStart": "10.0.0.50"';
+    await changeNetwork(one, `${one}, "rangeEnd": "10.0.0.50"`, t);
     const pod = await runPod(runtime, "first");
     await assert.rejects(runPod(runtime, "second"), /no IP addresses available in range set/);
     await pod.remove();
@@ -59,20 +78,37 @@ await onContainerd(import.meta.url, { engines: "both", usually: "ebpf" }, () => 
   });
 });
 
+/** What the network's file says, until the test's end. */
+async function changeNetwork(before: string, now: string, t: TestContext): Promise<void> {
+  const file = "/etc/cni/net.d/lan.conflist";
+  const said = readFileSync(file, "utf8");
+  const write = async (text: string) => {
+    writeFileSync(file, text);
+    await sleep(500); // containerd watches the folder
+  };
+  t.after(() => write(said));
+  await write(said.replace(before, now));
+}
+
 interface Pod {
+  /** The first of them. */
   readonly ip: string;
+  readonly ips: readonly string[];
   ping(to: string): Promise<string>;
   remove(): Promise<void>;
+}
+
+interface Network {
+  readonly ip: string;
+  readonly additional_ips: readonly { readonly ip: string }[];
 }
 
 async function runPod(runtime: Runtime, name: string): Promise<Pod> {
   const metadata = { name, uid: `uid-${name}`, namespace: "default" };
   const config = { metadata, log_directory: "/run/logs", linux: {} };
   const pod = await runtime.ask<{ pod_sandbox_id: string }>("RunPodSandbox", { config });
-  const { status } = await runtime.ask<{ status: { network: { ip: string } } }>(
-    "PodSandboxStatus",
-    pod,
-  );
+  const { status } = await runtime.ask<{ status: { network: Network } }>("PodSandboxStatus", pod);
+  const { ip, additional_ips } = status.network;
   const container = await runtime.ask<{ container_id: string }>("CreateContainer", {
     ...pod,
     config: { metadata: { name: "c" }, image: { image: IMAGE }, command: ["sleep", "1000"] },
@@ -80,7 +116,8 @@ async function runPod(runtime: Runtime, name: string): Promise<Pod> {
   });
   await runtime.ask("StartContainer", container);
   return {
-    ip: status.network.ip,
+    ip,
+    ips: [ip, ...additional_ips.map((one) => one.ip)],
     ping: async (to) => {
       const cmd = ["ping", "-c", "1", "-W", "2", to];
       const { stdout } = await runtime.ask<{ stdout: Buffer }>("ExecSync", {

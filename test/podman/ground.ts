@@ -12,7 +12,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildLan, shell } from "../../scripts/lab.ts";
 import type { EngineName } from "../../src/engine/engine.ts";
-import { buildHost, CONTAINER_TOOLS, containersRefusal, inHost } from "../containers.ts";
+import { buildHost, CONTAINER_TOOLS, containersRefusal, inHost, LIST_OURS } from "../containers.ts";
 import type { Requirements } from "../in-sandbox.ts";
 
 export const IMAGE = "busybox";
@@ -115,7 +115,7 @@ export async function removeAll(): Promise<void> {
   await shell("host", "podman rm -af -t 0; rm -f /etc/cni/net.d/*");
   const left = await shell(
     "host",
-    `ipvlan link show type ipvlan
+    `${LIST_OURS}
      find /var/lib/cni -type f ! -name lock ! -name 'last_reserved_ip.*'
      rm -rf /var/lib/cni/networks`, // so that the next gets the first address again
   );

@@ -1,12 +1,12 @@
 /** What happens to podman's containers while they live: addresses by every IPAM plugin, kills of our daemon, its REST API. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { afterEach, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { spawnAt } from "../../scripts/lab.ts";
+import { shell, spawnAt } from "../../scripts/lab.ts";
 import { Service } from "../containers.ts";
 import { daemonPid } from "../daemon.ts";
+import { LongPing } from "../long-ping.ts";
 import { onPodman, podman, reaches, removeAll, runAt, writeNetwork } from "./ground.ts";
 
 const SOCKET = "/run/podman.sock";
@@ -27,19 +27,13 @@ await onPodman(import.meta.url, { needs: ["dnsmasq"] }, () => {
     writeNetwork({ mode: "l2" });
     await runAt("a", "--network ipvl");
     const { State } = JSON.parse(await podman("inspect a"))[0] as { State: { Pid: number } };
-    const ping = spawnAt("host", [
-      ...["nsenter", `--net=/proc/${State.Pid}/ns/net`],
-      ...["ping", "-i", "0.02", "-c", "100", "10.0.0.1"],
-    ]);
-    let said = "";
-    ping.stdout.on("data", (piece) => {
-      said += piece;
-    });
-    await sleep(500);
+    const ping = new LongPing("host", "10.0.0.1", ["nsenter", `--net=/proc/${State.Pid}/ns/net`]);
+    await ping.hear();
     process.kill(daemonPid(), "SIGKILL");
-    await once(ping, "close");
-    assert.match(said, /100 packets transmitted, 100 received/);
-    await runAt("b", "--network ipvl");
+    await ping.hear();
+    await runAt("b", "--network ipvl"); // by a new daemon
+    await ping.hear();
+    assert.deepEqual(await ping.end(), []);
     assert.ok(await reaches("b", "10.0.0.10"));
   });
 
@@ -57,15 +51,7 @@ await onPodman(import.meta.url, { needs: ["dnsmasq"] }, () => {
 
   test("leases by DHCP, though all containers have one MAC address", async (t) => {
     const server = spawnAt("lan", [
-      ...[
-        "dnsmasq",
-        "--no-daemon",
-        "--port=0",
-        "--no-ping",
-
-        "--interface=w0",
-        "--bind-interfaces",
-      ],
+      ...["dnsmasq", "--no-daemon", "--port=0", "--no-ping", "--interface=w0", "--bind-interfaces"],
       ...["--dhcp-range=10.0.0.100,10.0.0.110", "--dhcp-leasefile=/run/leases", "--user=root"],
     ]);
     t.after(() => server.kill());
@@ -86,6 +72,15 @@ await onPodman(import.meta.url, { needs: ["dnsmasq"] }, () => {
     await podman("rm -af -t 0"); // while there is somebody to give the leases back to
   });
 
+  test("its command for networks does not know a parent, so nothing is made", async (t) => {
+    if (!/version 4\.[0-3]\./.test(await podman("--version")))
+      return t.skip("needs a podman before 4.4");
+    await assert.rejects(podman("network create -d ipvlan -o parent=eth0 net"), {
+      stderr: /unsupported network option parent/,
+    });
+    assert.deepEqual(await networks(), ["podman"]);
+  });
+
   test("its REST API: a network of podman's making, containers on it, and both removed", async (t) => {
     const service = new Service(
       ["podman", "system", "service", "--time=0", `unix://${SOCKET}`],
@@ -97,6 +92,11 @@ await onPodman(import.meta.url, { needs: ["dnsmasq"] }, () => {
       ...{ name: "net", driver: "ipvlan", network_interface: "eth0", options: { mode: "l3" } },
       subnets: [{ subnet: "10.0.7.0/24" }],
     });
+    const conflist = readFileSync("/etc/cni/net.d/net.conflist", "utf8");
+    const { type, master, mode } = JSON.parse(conflist).plugins[0];
+    assert.deepEqual({ type, master, mode }, { type: "ipvlan", master: "eth0", mode: "l3" });
+    await shell("lan", "ip route add 10.0.7.0/24 via 10.0.0.2");
+    t.after(() => shell("lan", "ip route del 10.0.7.0/24"));
     for (const name of ["a", "b"]) {
       await ask("POST", "containers/create", {
         r_limits: ["nofile", "nproc"].map((type) => ({ type, soft: 1024, hard: 1024 })),
@@ -108,12 +108,15 @@ await onPodman(import.meta.url, { needs: ["dnsmasq"] }, () => {
     const { NetworkSettings } = (await ask("GET", "containers/b/json")) as {
       NetworkSettings: { Networks: { net: { IPAddress: string } } };
     };
-    assert.ok(await reaches("a", NetworkSettings.Networks.net.IPAddress));
+    assert.ok(await reaches("a", NetworkSettings.Networks.net.IPAddress), "a to b");
+    assert.ok(await reaches("a", "10.0.0.1"), "LAN");
     for (const name of ["a", "b"]) await ask("DELETE", `containers/${name}?force=true&timeout=0`);
     await ask("DELETE", "networks/net");
-    assert.deepEqual((await podman("network ls -q")).split("\n"), ["podman"]);
+    assert.deepEqual(await networks(), ["podman"]);
   });
 });
+
+const networks = async (): Promise<string[]> => (await podman("network ls -q")).split("\n");
 
 function ask(method: string, path: string, body?: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
