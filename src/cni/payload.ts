@@ -6,9 +6,11 @@
 import { createHash } from "node:crypto";
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -63,7 +65,8 @@ function isOurs(folder: string): boolean {
 /** All of it or nothing, also where two do it at once: the second finds the first's. */
 function layOut(place: string, folder: string): void {
   mkdirSync(place, { recursive: true, mode: 0o755 });
-  const draft = mkdtempSync(join(place, ".new-"));
+  removeAbandoned(place);
+  const draft = mkdtempSync(join(place, `${DRAFT}${process.pid}-`));
   try {
     for (const [name, content] of Object.entries(unpack())) {
       const path = join(draft, name);
@@ -77,6 +80,17 @@ function layOut(place: string, folder: string): void {
     const { code } = error as NodeJS.ErrnoException;
     if (!["ENOTEMPTY", "EEXIST"].includes(code ?? "") || !isOurs(folder)) throw error;
   }
+}
+
+/** What a draft's name starts with, before the id of the process that makes it. */
+const DRAFT = ".new-";
+
+/** Drafts of plugins that were killed. Who shares the folder is taken to share the process ids, too. */
+function removeAbandoned(place: string): void {
+  const drafts = readdirSync(place).filter((name) => name.startsWith(DRAFT));
+  for (const name of drafts)
+    if (!existsSync(`/proc/${Number.parseInt(name.slice(DRAFT.length), 10)}`))
+      rmSync(join(place, name), { recursive: true, force: true });
 }
 
 function unpack(): Readonly<Record<string, string>> {

@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -69,6 +77,26 @@ await onCni(import.meta.url, { needs: ["dnsmasq", `${REFERENCE_FOLDER}/dhcp`] },
     await succeed({ command: "DEL", container: "c0", config });
   });
 
+  test("killed while it lays out the files: the next removes what was begun, but not what another is at", async () => {
+    renameSync(FILES, `${FILES}.before`);
+    const drafts = () => (existsSync(FILES) ? readdirSync(FILES) : []).filter(isDraft);
+    let plugin = 0;
+    const onPid = (pid: number) => {
+      plugin = pid;
+    };
+    const adding = ask({ command: "ADD", container: "c0", config, onPid });
+    while (drafts().length === 0) await sleep(1);
+    process.kill(plugin, "SIGKILL");
+    assert.equal((await adding).status, null);
+    assert.equal(drafts().length, 1);
+    const another = `.new-${process.pid}-abcdef`;
+    mkdirSync(`${FILES}/${another}`);
+    await succeed({ command: "ADD", container: "c0", config });
+    assert.deepEqual(drafts(), [another]);
+    await succeed({ command: "DEL", container: "c0", config });
+    rmSync(`${FILES}/${another}`, { recursive: true });
+  });
+
   test("STATUS: fine where a slave can be made, and tells why where none can", async () => {
     const status = { command: "STATUS", container: "" };
     await succeed({ ...status, config: configOf({ cniVersion: "1.1.0", ipam: {} }) });
@@ -107,6 +135,8 @@ await onCni(import.meta.url, { needs: ["dnsmasq", `${REFERENCE_FOLDER}/dhcp`] },
     assert.match(text, /error dialing DHCP daemon/);
   });
 });
+
+const isDraft = (name: string): boolean => name.startsWith(".new-");
 
 function start(line: string): ChildProcess {
   const [program, ...words] = line.split(" ");
