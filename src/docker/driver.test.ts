@@ -1,6 +1,14 @@
 /** The driver on its own: requests that come twice, that come too late, and what a failure leaves behind. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { Fakes, failure } from "../../test/docker/fakes.ts";
@@ -162,10 +170,48 @@ test("a network that cannot be written down leaves nothing", async () => {
   assert.deepEqual(driver.state.networks, []);
 });
 
+test("a network whose end cannot be written down stays, with its master", async () => {
+  await driver.createNetwork(network({}));
+  await driver.createNetwork(network({}, NetworkID.replace("d", "e")));
+  const folder = dirname(fakes.file);
+  renameSync(folder, `${folder}.away`);
+  writeFileSync(folder, "a file where the folder should be");
+  await assert.rejects(driver.deleteNetwork({ NetworkID }));
+  assert.ok(fakes.devices.has(OWN));
+  assert.equal(driver.state.networks.length, 2);
+  rmSync(folder);
+  renameSync(`${folder}.away`, folder);
+  await driver.deleteNetwork({ NetworkID });
+  assert.ok(!fakes.devices.has(OWN));
+});
+
+test("an option that is no string is refused: it would be passed over for a master of its own", async () => {
+  await assert.rejects(driver.createNetwork(network({ parent: 5 })), {
+    message: "option parent is 5, it is a string where it is said",
+  });
+  assert.deepEqual(driver.state.networks, []);
+});
+
+test("a draft of the state that cannot take its place is removed", async () => {
+  await driver.createNetwork(network());
+  rmSync(fakes.file);
+  mkdirSync(`${fakes.file}/in-the-way`, { recursive: true });
+  await assert.rejects(driver.createEndpoint(endpoint));
+  assert.ok(!existsSync(`${fakes.file}.new`));
+});
+
 test("the state is nobody else's to read, and one that is broken is not taken for none", async () => {
   await driver.createNetwork(network());
   assert.equal(statSync(fakes.file).mode & 0o777, 0o600);
-  for (const text of ["", "{", "{}", "null", readFileSync(fakes.file, "utf8").slice(0, -2)]) {
+  const ofNothing = '{"networks":[null],"endpoints":[]}';
+  for (const text of [
+    "",
+    "{",
+    "{}",
+    "null",
+    ofNothing,
+    readFileSync(fakes.file, "utf8").slice(0, -2),
+  ]) {
     writeFileSync(fakes.file, text);
     assert.throws(() => fakes.driver(), /state\.json is not as it was written/);
   }

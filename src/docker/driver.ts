@@ -122,7 +122,12 @@ export class Driver {
     const { parent, isParentOurs } = network;
     const isShared = this.state.networks.some((one) => one.parent === parent && one.id !== id);
     if (isParentOurs && !isShared) this.#parents.remove(parent);
-    this.state.dropNetwork(id);
+    try {
+      this.state.dropNetwork(id);
+    } catch (error) {
+      this.#makeParent(network);
+      throw error;
+    }
   }
 
   /** With its slave, wherever that is. One that is not known any more may have a slave, too. */

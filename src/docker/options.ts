@@ -17,8 +17,12 @@ const MTU_MAX = 65_535;
 /** `said`: CreateNetwork's com.docker.network.generic. Names that mean nothing here are passed over, as in libnetwork. */
 export function readOptions(said: Readonly<Record<string, unknown>>): NetworkOptions {
   const find = (name: string): string | undefined => {
-    const value = said[name] ?? said[PREFIX + name];
-    return typeof value === "string" && value !== "" ? value : undefined;
+    const value = said[name] ?? said[PREFIX + name] ?? "";
+    if (typeof value !== "string")
+      throw new Error(
+        `option ${name} is ${JSON.stringify(value)}, it is a string where it is said`,
+      );
+    return value === "" ? undefined : value;
   };
   const parent = find("parent");
   const mode = find("ipvlan_mode") ?? "l2";

@@ -117,24 +117,39 @@ function read(file: string): Known {
   }
   try {
     const { networks, endpoints } = JSON.parse(text) as Known;
-    if (Array.isArray(networks) && Array.isArray(endpoints)) return { networks, endpoints };
+    if (hasIds(networks) && hasIds(endpoints)) return { networks, endpoints };
   } catch {}
   throw new Error(
     `${file} is not as it was written: remove it, and the networks of ipvl with docker network rm`,
   );
 }
 
-/** All or nothing, whenever we are killed. */
+const hasIds = (all: unknown): boolean =>
+  Array.isArray(all) && all.every((one) => typeof one?.id === "string");
+
+/** All or nothing, whenever we are killed, or the machine is. */
 function replaceFile(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const fd = openSync(`${file}.new`, "w", 0o600);
+  const [folder, draft] = [dirname(file), `${file}.new`];
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
-    writeFileSync(fd, text);
+    synced(draft, "w", (fd) => writeFileSync(fd, text));
+    renameSync(draft, file);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+  synced(folder, "r", () => {}); // so that the new name is on the disk, too
+}
+
+/** Until it is on the disk. */
+function synced(path: string, flags: "r" | "w", write: (fd: number) => void): void {
+  const fd = openSync(path, flags, 0o600);
+  try {
+    write(fd);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  renameSync(`${file}.new`, file);
 }
 
 /** Nothing is left where nothing is known. */
