@@ -42,7 +42,7 @@ await onDocker(import.meta.url, {}, () => {
   });
 
   for (const mode of ["l2", "l3", "l3s"])
-    test(`internal, ${mode}: containers reach each other, and have no way out`, async () => {
+    test(`internal, ${mode}: containers reach each other, and have no way beyond their subnet`, async () => {
       await create(`--internal ${ON_LAN} -o ipvlan_mode=${mode} n`);
       await runAt("one", "--network n");
       await runAt("two", "--network n --ip 10.0.0.200");
@@ -51,6 +51,7 @@ await onDocker(import.meta.url, {}, () => {
         "10.0.0.0/24 dev eth0 scope link  src 10.0.0.128",
       );
       assert.ok(await reaches("one", "10.0.0.200"));
+      if (mode === "l2") assert.ok(await reaches("one", "10.0.0.1")); // the LAN's subnet is theirs
     });
 
   test("without a parent containers reach each other, and nobody else", async () => {
@@ -64,8 +65,27 @@ await onDocker(import.meta.url, {}, () => {
 
   test("the MTU is the parent's, or the one that was asked for", async () => {
     await create(`${ON_LAN} -o com.docker.network.driver.mtu=1400 n`);
-    await runAt("one", "--network n");
-    assert.match(await docker("exec one ip link show eth0"), /mtu 1400/);
+    await create("--subnet 10.9.0.0/24 -o parent=eth0 m");
+    await shell("host", "ip link set eth0 mtu 1450");
+    try {
+      await runAt("one", "--network n");
+      await runAt("two", "--network m");
+      assert.match(await docker("exec one ip link show eth0"), /mtu 1400/);
+      assert.match(await docker("exec two ip link show eth0"), /mtu 1450/);
+    } finally {
+      await shell("host", "ip link set eth0 mtu 1500");
+    }
+  });
+
+  test("parent, mode and flag are understood by libnetwork's long names, too", async () => {
+    const long = "-o com.docker.network.driver.";
+    await create(
+      `--subnet 10.0.0.0/24 ${long}parent=eth0 ${long}ipvlan_mode=l3 ${long}ipvlan_flag=private n`,
+    );
+    await runAt("one", "--network n --ip 10.0.0.200");
+    await runAt("two", "--network n --ip 10.0.0.201");
+    assert.match(await docker("exec one ip route"), /^default dev eth0/);
+    assert.ok(!(await reaches("one", "10.0.0.201")));
   });
 
   test("networks of one parent and of the same ways live side by side", async () => {
