@@ -1,10 +1,12 @@
 /** The CNI plugin as a runtime meets it: containers that talk, CHECK, DEL, forms of results, many at once. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Capture } from "../capture.ts";
 import { allAsked } from "../in-sandbox.ts";
 import {
+  ASKED,
   addContainer,
   ask,
   configOf,
@@ -107,6 +109,17 @@ await onCni(import.meta.url, { needs: ["dumpcap", "tshark"] }, () => {
     await succeed({ command: "DEL", container: "a", config: other, ifname: "eth1" });
   });
 
+  test("DEL: what the IPAM plugin refuses is told, but the slave goes; the next DEL takes the lease", async () => {
+    const config = configOf();
+    const { ips } = await succeed({ command: "ADD", container: "a", config });
+    const del = { command: "DEL", container: "a" };
+    const { msg } = await refuse({ ...del, config: configOf({ ipam: { type: "nosuch" } }) });
+    assert.match(msg, /^failed to find plugin "nosuch"/);
+    assert.deepEqual(devicesIn("a"), []);
+    assert.deepEqual(await leftovers(), [`net/${bare(ips[0]!)}`]);
+    await succeed({ ...del, config });
+  });
+
   test("two ADDs at once for one container: one does, the other is refused and takes nothing away", async () => {
     const config = configOf({ ipam: static4("10.0.0.77/24") });
     const both = [1, 2].map(() => ask({ command: "ADD", container: "a", config }));
@@ -196,6 +209,16 @@ await onCni(import.meta.url, { needs: ["dumpcap", "tshark"] }, () => {
     assert.deepEqual(await slaves(), ["cni/net/a/eth0"]);
     assert.deepEqual(devicesIn("b"), []);
     await succeed(gc([]));
+  });
+
+  test("GC: the IPAM plugin hears of it, and what it refuses is told", async () => {
+    const gc = (type: string) => ({
+      ...{ command: "GC", container: "", netns: "", ifname: "" },
+      config: configOf({ cniVersion: "1.1.0", ipam: { type } }),
+    });
+    await succeed(gc("empty"));
+    assert.equal(readFileSync(ASKED, "utf8"), "GC\n");
+    assert.match((await refuse(gc("nosuch"))).msg, /^failed to find plugin "nosuch"/);
   });
 
   test("killed in the middle of ADD: DEL takes what it has made", async () => {
