@@ -70,6 +70,32 @@ test("l3: the device is the way out, for every family that the endpoint has", as
   assert.deepEqual([DisableGatewayService, Gateway], [true, undefined]);
 });
 
+test("the slave has the network's mode, flag and MTU, by libnetwork's long names, too", async () => {
+  const said = { parent: "eth0", ipvlan_mode: "l3s", ipvlan_flag: "private", mtu: "1400" };
+  const long = Object.entries(said).map(([name, value]) => [
+    `com.docker.network.driver.${name}`,
+    value,
+  ]);
+  for (const options of [said, Object.fromEntries(long)]) {
+    await driver.createNetwork(network(options));
+    await driver.createEndpoint(endpoint);
+    await driver.join(OF_ENDPOINT);
+    const { master, mode, flag, mtu } = fakes.made.get(LABEL)!;
+    assert.deepEqual([master, mode, flag, mtu], ["eth0", "l3s", "private", 1400]);
+    await driver.deleteEndpoint(OF_ENDPOINT);
+    await driver.deleteNetwork({ NetworkID });
+  }
+});
+
+test("an internal network has no way out", async () => {
+  const { Options, ...rest } = network();
+  const internal = { ...Options, "com.docker.network.internal": true };
+  await driver.createNetwork({ ...rest, Options: internal });
+  await driver.createEndpoint(endpoint);
+  const { Gateway, GatewayIPv6, DisableGatewayService } = await driver.join(OF_ENDPOINT);
+  assert.deepEqual([Gateway, GatewayIPv6, DisableGatewayService], [undefined, undefined, true]);
+});
+
 test("an address of no subnet, or none at all, has no gateway", async () => {
   await driver.createNetwork(network());
   for (const Address of ["10.9.0.2/24", "", "nonsense"]) {
@@ -203,16 +229,18 @@ test("a draft of the state that cannot take its place is removed", async () => {
 test("the state is nobody else's to read, and one that is broken is not taken for none", async () => {
   await driver.createNetwork(network());
   assert.equal(statSync(fakes.file).mode & 0o777, 0o600);
-  const ofNothing = '{"networks":[null],"endpoints":[]}';
-  for (const text of [
-    "",
-    "{",
-    "{}",
-    "null",
-    ofNothing,
-    readFileSync(fakes.file, "utf8").slice(0, -2),
-  ]) {
-    writeFileSync(fakes.file, text);
+  const text = readFileSync(fakes.file, "utf8");
+  const ofLists = [
+    ...["null", '{"id":"x"}', '{"id":"x","parent":5,"mode":"l2","flag":"bridge","subnets":[]}'].map(
+      (one) => [one, ""],
+    ),
+    ["", '{"id":"x","addresses":[],"askedMs":0}'],
+  ].map(([networks, endpoints]) => `{"networks":[${networks}],"endpoints":[${endpoints}]}`);
+  const ofMode = text.replace('"l2"', '"l9"');
+  for (const broken of ["", "{", "{}", "null", text.slice(0, -2), ofMode, ...ofLists]) {
+    writeFileSync(fakes.file, broken);
     assert.throws(() => fakes.driver(), /state\.json is not as it was written/);
   }
+  writeFileSync(fakes.file, text);
+  assert.equal(fakes.driver().state.networks.length, 1);
 });

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import type { Flag, Mode } from "../driver/settings.ts";
+import { type Flag, flags, type Mode, modes } from "../driver/settings.ts";
 
 export interface Network {
   readonly id: string;
@@ -115,19 +115,35 @@ function read(file: string): Known {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return NOTHING;
     throw error;
   }
-  try {
-    const { networks, endpoints } = JSON.parse(text) as Known;
-    if (hasIds(networks) && hasIds(endpoints)) return { networks, endpoints };
-  } catch {}
+  const known = parse(text);
+  if (known !== undefined) return known;
   throw new Error(
     `${file} is not as it was written: remove it, and the networks of ipvl with docker network rm`,
   );
 }
 
-const hasIds = (all: unknown): boolean =>
-  Array.isArray(all) && all.every((one) => typeof one?.id === "string");
+function parse(text: string): Known | undefined {
+  try {
+    const { networks, endpoints } = JSON.parse(text) as Known;
+    return networks.every(isNetwork) && endpoints.every(isEndpoint)
+      ? { networks, endpoints }
+      : undefined;
+  } catch {
+    return undefined; // no JSON, or no lists of objects
+  }
+}
 
-/** All or nothing, whenever we are killed, or the machine is. */
+/** Of what would be missed later. */
+const isNetwork = ({ id, parent, mode, flag, subnets }: Network): boolean =>
+  areStrings([id, parent, ...subnets.map(({ pool }) => pool)]) &&
+  Object.hasOwn(modes, mode) &&
+  Object.hasOwn(flags, flag);
+const isEndpoint = ({ id, networkId, addresses, askedMs }: Endpoint): boolean =>
+  areStrings([id, networkId, ...addresses]) && typeof askedMs === "number";
+const areStrings = (all: readonly unknown[]): boolean =>
+  all.every((one) => typeof one === "string");
+
+/** All or nothing, whenever we are killed. */
 function replaceFile(file: string, text: string): void {
   const [folder, draft] = [dirname(file), `${file}.new`];
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -138,7 +154,9 @@ function replaceFile(file: string, text: string): void {
     rmSync(draft, { force: true });
     throw error;
   }
-  synced(folder, "r", () => {}); // so that the new name is on the disk, too
+  try {
+    synced(folder, "r", () => {});
+  } catch {} // It is in place: only a power cut could undo that.
 }
 
 /** Until it is on the disk. */
