@@ -226,6 +226,9 @@ interface Answer {
   readonly body: unknown;
 }
 
+/** Long enough for a machine that is busy with other things. */
+const ANSWER_MS = 60_000;
+
 function ask(
   method: string,
   path: string,
@@ -241,7 +244,7 @@ function ask(
       resolve({ status: response.statusCode!, body: text === "" ? undefined : JSON.parse(text) });
     });
     asked.on("error", reject);
-    asked.setTimeout(REQUEST_MS_MAX, () => asked.destroy(new Error("no answer")));
+    asked.setTimeout(ANSWER_MS, () => asked.destroy(new Error("no answer")));
     asked.end(body);
   });
 }
