@@ -1,11 +1,10 @@
 /** The lab of `lab.ts` on a simulated host: the same ends and addresses, in memory and in virtual time. */
 
 import { connect } from "../src/sim/cable.ts";
-import { Clock } from "../src/sim/clock.ts";
 import { Device } from "../src/sim/device.ts";
 import { Namespace } from "../src/sim/namespace.ts";
 import { SimulatedPort } from "../src/sim/port.ts";
-import { seeded } from "../src/sim/random.ts";
+import { Simulation } from "../src/sim/simulation.ts";
 import { parseIp, parseMac, parsePrefix } from "../src/wire/address.ts";
 import { type Column, type Outcome, pairs } from "./connectivity.ts";
 import { ADDRESS, type End, FAMILIES, PREFIX } from "./lab.ts";
@@ -15,18 +14,17 @@ const SETTLE_MS = 3000;
 const ANSWER_MS = 4000;
 
 export class SimulatedLab {
-  readonly clock: Clock = new Clock();
+  readonly simulation: Simulation = new Simulation(1);
   readonly ends: Readonly<Record<End, Namespace>>;
 
   constructor({ variant, mode, flag }: Pick<Column, "variant" | "mode" | "flag">) {
-    const random = seeded(1);
-    const make = (name: End) => new Namespace(name, this.clock, random);
+    const make = (name: End) => new Namespace(name, this.simulation);
     this.ends = { lan: make("lan"), host: make("host"), ns0: make("ns0"), ns1: make("ns1") };
     const { lan, host, ns0, ns1 } = this.ends;
     const w0 = new Device({ name: "w0", mac: parseMac("02:00:00:00:00:01")! });
     const eth0 = new Device({ name: "eth0", mac: parseMac("02:00:00:00:00:02")! });
-    connect(this.clock, random, w0, eth0);
-    const port = new SimulatedPort(eth0, this.clock, { mode, flag });
+    connect(this.simulation, w0, eth0);
+    const port = new SimulatedPort(eth0, this.simulation, { mode, flag });
     this.#set(lan, w0, "lan");
     this.#set(host, eth0, "host");
     this.#set(ns0, port.addSlave("ipvl0"), "ns0");
@@ -43,7 +41,7 @@ export class SimulatedLab {
           });
         }
     }
-    this.clock.run(SETTLE_MS);
+    this.simulation.clock.run(SETTLE_MS);
   }
 
   /** Every end pings every other, all at once. */
@@ -57,7 +55,7 @@ export class SimulatedLab {
         outcomes.push({ ...pair, promised, timeMs });
       });
     }
-    this.clock.run(ANSWER_MS + 1);
+    this.simulation.clock.run(ANSWER_MS + 1);
     return outcomes;
   }
 

@@ -2,18 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Frame } from "../wire/frame.ts";
 import { connect, type Faults, IN_FLIGHT_MAX, NO_FAULTS } from "./cable.ts";
-import { Clock } from "./clock.ts";
 import { Device } from "./device.ts";
-import { seeded } from "./random.ts";
+import { Simulation } from "./simulation.ts";
 
 /** The numbers of the frames that arrive, of so many sent a millisecond apart. */
 function arrivals(faults: Partial<Faults>, count: number, seed = 1, apartMs = 1): number[] {
-  const clock = new Clock();
+  const simulation = new Simulation(seed);
+  const { clock } = simulation;
   const [a, b] = ["a", "b"].map((name) => new Device({ name, mac: new Uint8Array(6) })) as [
     Device,
     Device,
   ];
-  connect(clock, seeded(seed), a, b, { ...NO_FAULTS, ...faults });
+  connect(simulation, a, b, { ...NO_FAULTS, ...faults });
   const arrived: number[] = [];
   b.intake = (f) => {
     arrived.push((f.bytes[0]! << 8) | f.bytes[1]!);
@@ -54,10 +54,11 @@ test("what is under way has a limit", () => {
 });
 
 test("a device that is down neither sends nor receives", () => {
-  const clock = new Clock();
+  const simulation = new Simulation(1);
+  const { clock } = simulation;
   const a = new Device({ name: "a", mac: new Uint8Array(6) });
   const b = new Device({ name: "b", mac: new Uint8Array(6) });
-  connect(clock, seeded(1), a, b);
+  connect(simulation, a, b);
   let count = 0;
   b.intake = () => {
     count++;

@@ -1,8 +1,7 @@
 /** A cable between two devices, with all that may happen to a frame on its way, as the seed has it. */
 import { Frame } from "../wire/frame.ts";
-import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
-import type { Random } from "./random.ts";
+import type { Simulation } from "./simulation.ts";
 
 /** Of each direction. Probabilities are from 0 to 1. */
 export interface Faults {
@@ -19,34 +18,41 @@ export const NO_FAULTS: Faults = { delayMs: 0.01, loss: 0, duplication: 0, jitte
 export const IN_FLIGHT_MAX = 1000;
 
 export function connect(
-  clock: Clock,
-  random: Random,
+  simulation: Simulation,
   a: Device,
   b: Device,
   faults: Faults = NO_FAULTS,
 ): void {
-  a.out = direction(clock, random, b, faults);
-  b.out = direction(clock, random, a, faults);
+  a.out = direction(simulation, a, b, faults);
+  b.out = direction(simulation, b, a, faults);
 }
 
 function direction(
-  clock: Clock,
-  random: Random,
+  simulation: Simulation,
+  from: Device,
   to: Device,
   { delayMs, loss, duplication, jitterMs }: Faults,
 ): (f: Frame) => void {
+  const { clock, random } = simulation;
   let inFlight = 0;
   const carry = (f: Frame) => {
-    if (inFlight >= IN_FLIGHT_MAX) return;
+    if (inFlight >= IN_FLIGHT_MAX) {
+      simulation.witness?.lost(from, f, "cable-full");
+      return;
+    }
     inFlight++;
-    const jitter = jitterMs === 0 ? 0 : jitterMs * random();
-    clock.after(delayMs + jitter, () => {
+    const takesMs = delayMs + (jitterMs === 0 ? 0 : jitterMs * random());
+    simulation.witness?.hop(from, to, f, takesMs);
+    clock.after(takesMs, () => {
       inFlight--;
       to.receive(f);
     });
   };
   return (f) => {
-    if (loss > 0 && random() < loss) return;
+    if (loss > 0 && random() < loss) {
+      simulation.witness?.lost(from, f, "cable-loss");
+      return;
+    }
     const isDoubled = duplication > 0 && random() < duplication;
     carry(f);
     if (isDoubled) carry(Frame.of(f.view().slice())); // a forwarder changes its frame

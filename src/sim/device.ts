@@ -29,6 +29,8 @@ export class Device {
   /** Of the IPv6 link-local address, where several devices have one MAC; 0: of nobody else's. Linux: `dev_id`. */
   deviceId = 0;
   netns: Namespace | undefined;
+  /** Sees each frame that leaves or arrives, before anybody else: a packet socket. */
+  tap: ((f: Frame, isOutgoing: boolean) => void) | undefined;
   /** Takes frames that leave. */
   out: (f: Frame) => void = () => {};
   /** Sees frames that arrive before the stack does; true: the stack is not to get it. */
@@ -60,11 +62,21 @@ export class Device {
   }
 
   send(f: Frame): void {
-    if (this.#isUp) this.out(f);
+    if (!this.#isUp) {
+      this.netns?.lose(this, f, "down");
+      return;
+    }
+    this.tap?.(f, true);
+    this.out(f);
   }
 
   receive(f: Frame): void {
-    if (!this.#isUp || this.intake?.(f)) return;
+    if (!this.#isUp) {
+      this.netns?.lose(this, f, "down");
+      return;
+    }
+    this.tap?.(f, false);
+    if (this.intake?.(f)) return;
     this.netns?.receive(this, f);
   }
 

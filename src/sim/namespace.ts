@@ -21,13 +21,12 @@ import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as ndisc from "../wire/ndisc.ts";
-import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { errorPacket, type Failure, findAbout, findFailure, mayBeTold } from "./icmp-errors.ts";
 import { Neighbours } from "./neighbours.ts";
 import * as packets from "./packets.ts";
-import type { Random } from "./random.ts";
 import { hasPrefix, keyOf, Routes } from "./routes.ts";
+import type { Simulation } from "./simulation.ts";
 
 export interface Address extends Prefix {
   readonly device: Device;
@@ -64,8 +63,7 @@ export class Namespace {
   readonly routes: Readonly<Record<4 | 16, Routes>> = { 4: new Routes(), 16: new Routes() };
   /** Whether packets for others go on. Linux: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding. */
   readonly isForwarding: Record<4 | 16, boolean> = { 4: false, 16: false };
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #simulation: Simulation;
   /** By `keyOf`. One address may be on several devices. */
   readonly #addresses: Map<number | string, readonly Address[]> = new Map();
   readonly #byDevice: Map<Device, readonly Address[]> = new Map();
@@ -77,10 +75,9 @@ export class Namespace {
   #toldSinceMs = 0;
   #lastPing = 0;
 
-  constructor(name: string, clock: Clock, random: Random) {
+  constructor(name: string, simulation: Simulation) {
     this.name = name;
-    this.#clock = clock;
-    this.#random = random;
+    this.#simulation = simulation;
   }
 
   findDevice(name: string): Device | undefined {
@@ -188,25 +185,20 @@ export class Namespace {
 
   /** A frame that a device has received. */
   receive(device: Device, f: Frame): void {
-    if (f.length < ethernet.HEADER || !isFor(f, device.mac)) return;
-    switch (ethernet.type(f)) {
-      case ethernet.ETH_P_ARP:
-        if (!device.isNoarp && arp.check(f, packets.IP) && arp.isIpv4(f, packets.IP))
-          this.#hearArp(device, f);
-        return;
-      case ethernet.ETH_P_IP:
-        if (ipv4.check(f, packets.IP)) this.#inputIp(device, f);
-        return;
-      case ethernet.ETH_P_IPV6:
-        if (ipv6.check(f, packets.IP)) this.#inputIp(device, f);
-    }
+    const reason = this.#take(device, f);
+    if (reason !== undefined) this.lose(device, f, reason);
+  }
+
+  /** A frame ends here. */
+  lose(device: Device, f: Frame, reason: string): void {
+    this.#simulation.witness?.lost(device, f, reason);
   }
 
   /** Sends a packet by the routes. Whether there is a way. */
   output(f: Frame): boolean {
     const dst = packets.dstOf(f);
     if (this.isLocal(dst)) {
-      this.#clock.after(0, () => this.#deliver(f));
+      this.#simulation.clock.after(0, () => this.#deliver(f));
       return true;
     }
     const route = this.routes[widthOf(dst)].find(dst);
@@ -219,7 +211,7 @@ export class Namespace {
   outputBy(device: Device, f: Frame, isOnLinkElse: boolean): boolean {
     const dst = packets.dstOf(f);
     if (this.isLocal(dst)) {
-      this.#clock.after(0, () => this.#deliver(f));
+      this.#simulation.clock.after(0, () => this.#deliver(f));
       return true;
     }
     const route = this.routes[widthOf(dst)].find(dst, device);
@@ -235,8 +227,8 @@ export class Namespace {
     do this.#lastPing = (this.#lastPing + 1) & 0xffff;
     while (this.#pings.has(this.#lastPing));
     const identifier = this.#lastPing;
-    const startMs = this.#clock.nowMs;
-    const timer = this.#clock.after(timeoutMs, () => end(undefined));
+    const startMs = this.#simulation.clock.nowMs;
+    const timer = this.#simulation.clock.after(timeoutMs, () => end(undefined));
     const end = (heard: Heard | undefined) => {
       timer.isCancelled = true;
       this.#pings.delete(identifier);
@@ -278,13 +270,32 @@ export class Namespace {
     device.send(f);
   }
 
-  #inputIp(device: Device, f: Frame): void {
+  /** Undefined: it has gone on, or was heard. */
+  #take(device: Device, f: Frame): string | undefined {
+    if (f.length < ethernet.HEADER) return "runt";
+    if (!isFor(f, device.mac)) return "other-host";
+    switch (ethernet.type(f)) {
+      case ethernet.ETH_P_ARP:
+        if (device.isNoarp) return "noarp";
+        if (!arp.check(f, packets.IP) || !arp.isIpv4(f, packets.IP)) return "bad-header";
+        this.#hearArp(device, f);
+        return undefined;
+      case ethernet.ETH_P_IP:
+        return ipv4.check(f, packets.IP) ? this.#inputIp(device, f) : "bad-header";
+      case ethernet.ETH_P_IPV6:
+        return ipv6.check(f, packets.IP) ? this.#inputIp(device, f) : "bad-header";
+    }
+    return "unknown-type";
+  }
+
+  #inputIp(device: Device, f: Frame): string | undefined {
     const dst = packets.dstOf(f);
-    if (packets.isIpv6(f) && this.#hearNeighbour(device, f)) return;
-    if (!packets.isIpv6(f) && this.isLocal(packets.srcOf(f))) return; // Linux: a martian source
-    if (device.input?.(f)) return;
-    if (this.isLocal(dst)) this.#deliver(f);
-    else if (this.isForwarding[widthOf(dst)] && !ethernet.isGroup(f)) this.#forward(f);
+    if (packets.isIpv6(f) && this.#hearNeighbour(device, f)) return undefined;
+    if (!packets.isIpv6(f) && this.isLocal(packets.srcOf(f))) return "martian-source";
+    if (device.input?.(f)) return undefined;
+    if (!this.isLocal(dst)) return this.#forward(f);
+    this.#deliver(f);
+    return undefined;
   }
 
   /** To whoever waits for it in this namespace. */
@@ -302,7 +313,10 @@ export class Namespace {
     const type = icmp.type(f, at);
     const [identifier, sequence] = [icmp.identifier(f, at), icmp.sequence(f, at)];
     if (type === (packets.isIpv6(f) ? icmp.ECHO_REPLY6 : icmp.ECHO_REPLY))
-      this.#pings.get(identifier)?.({ from: packets.srcOf(f), tookMs: this.#clock.nowMs });
+      this.#pings.get(identifier)?.({
+        from: packets.srcOf(f),
+        tookMs: this.#simulation.clock.nowMs,
+      });
     else if (type === (packets.isIpv6(f) ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST)) {
       const payload = packets.bytesAt(f, at + icmp.HEADER, f.length - at - icmp.HEADER);
       const header = { src: packets.dstOf(f), dst: packets.srcOf(f) };
@@ -310,14 +324,18 @@ export class Namespace {
     }
   }
 
-  #forward(f: Frame): void {
+  #forward(f: Frame): string | undefined {
     const ttl = packets.ttlOf(f);
-    if (ttl <= 1) {
-      this.#tell("time exceeded", f);
-      return;
-    }
+    if (ethernet.isGroup(f) || !this.isForwarding[packets.isIpv6(f) ? 16 : 4])
+      return "not-forwarding";
+    if (ttl <= 1) return this.#refuse(f, "time exceeded");
     packets.setTtl(f, ttl - 1);
-    if (!this.output(f)) this.#tell("no route", f);
+    return this.output(f) ? undefined : this.#refuse(f, "no route");
+  }
+
+  #refuse(f: Frame, failure: Failure): string {
+    this.#tell(failure, f);
+    return failure.replace(" ", "-");
   }
 
   /** Tells a packet's sender, who may be here, why it does not go on. */
@@ -327,7 +345,7 @@ export class Namespace {
       this.#fail(about, failure, sender);
       return;
     }
-    const { nowMs } = this.#clock;
+    const { nowMs } = this.#simulation.clock;
     if (nowMs - this.#toldSinceMs >= 1000) [this.#told, this.#toldSinceMs] = [0, nowMs];
     const src = this.#sourceFor(sender);
     if (src === undefined || !mayBeTold(about) || this.#told++ >= ERRORS_PER_SECOND_MAX) return;
@@ -341,7 +359,11 @@ export class Namespace {
       icmp.check(about, at) &&
       icmp.type(about, at) === (packets.isIpv6(about) ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST);
     if (isEcho)
-      this.#pings.get(icmp.identifier(about, at))?.({ from, tookMs: this.#clock.nowMs, failure });
+      this.#pings.get(icmp.identifier(about, at))?.({
+        from,
+        tookMs: this.#simulation.clock.nowMs,
+        failure,
+      });
   }
 
   #hearArp(device: Device, f: Frame): void {
@@ -409,12 +431,12 @@ export class Namespace {
   #probe(address: Address): void {
     const { ip, device } = address;
     const isThere = () => device.isUp && this.#findOn(device, ip) === address;
-    this.#clock.after(this.#random() * DAD_MS, () => {
+    this.#simulation.clock.after(this.#simulation.random() * DAD_MS, () => {
       if (!isThere()) return;
       const group = packets.solicitedNode(ip);
       const probe = packets.solicitation(packets.UNSPECIFIED6, group, ip, device.mac);
       this.#sendTo(device, probe, packets.groupMac(group));
-      this.#clock.after(DAD_MS, () => {
+      this.#simulation.clock.after(DAD_MS, () => {
         if (isThere()) address.isTentative = false;
       });
     });
@@ -438,8 +460,8 @@ export class Namespace {
 
   #makeNeighbours(device: Device, solicit: (ip: Ip, mac: Mac | undefined) => void): Neighbours {
     const send = (f: Frame, mac: Mac) => this.#sendTo(device, f, mac);
-    const unreachable = (f: Frame) => this.#tell("no host", f);
-    return new Neighbours({ clock: this.#clock, solicit, send, unreachable });
+    const unreachable = (f: Frame) => this.lose(device, f, this.#refuse(f, "no host"));
+    return new Neighbours({ clock: this.#simulation.clock, solicit, send, unreachable });
   }
 }
 

@@ -4,12 +4,13 @@ import type { Slave } from "../driver/decide/machine.ts";
 import * as v from "../driver/decide/verdict.ts";
 import { GroupTable } from "../driver/group-table.ts";
 import { type Change, Port, type Said } from "../driver/port.ts";
-import { Statistics } from "../driver/statistics.ts";
+import { reasons, Statistics } from "../driver/statistics.ts";
 import type { Ip } from "../wire/address.ts";
 import { Frame } from "../wire/frame.ts";
-import type { Clock } from "./clock.ts";
 import { Device } from "./device.ts";
 import * as packets from "./packets.ts";
+import type { Simulation } from "./simulation.ts";
+import type { Hook } from "./witness.ts";
 
 /** Copies of floods that are made at once. */
 const COPIES_AT_ONCE = 64;
@@ -20,7 +21,7 @@ export class SimulatedPort {
   readonly master: Device;
   readonly port: Port;
   readonly statistics: Statistics = new Statistics();
-  readonly #clock: Clock;
+  readonly #simulation: Simulation;
   readonly #path: DataPath;
   readonly #groups: GroupTable = new GroupTable();
   readonly #slaves: Map<Slave, Device> = new Map();
@@ -28,10 +29,13 @@ export class SimulatedPort {
   #isFlushing = false;
   /** Whether the frame at hand went to a slave, and so is not the master's stack's. */
   #isTaken = false;
+  /** Where the frame at hand comes from. */
+  #at: Device;
 
-  constructor(master: Device, clock: Clock, said: Said) {
+  constructor(master: Device, simulation: Simulation, said: Said) {
     this.master = master;
-    this.#clock = clock;
+    this.#at = master;
+    this.#simulation = simulation;
     this.port = new Port({ mac: master.mac });
     this.#path = new DataPath({
       addresses: this.port.addresses,
@@ -40,13 +44,15 @@ export class SimulatedPort {
       outlets: {
         deliver: (to, f) => this.#deliver(to, f),
         wire: (f) => this.#send(f),
-        stack: (f) => this.#later(() => master.netns?.receive(master, f)),
+        stack: (f) => {
+          this.#hop(master, f);
+          return this.#later(() => master.netns?.receive(master, f));
+        },
         route: (f) => this.#route(f),
       },
     });
-    master.intake = (f) => this.#take(() => this.#path.receive(f));
-    master.input = (f) =>
-      this.port.settings.mode === "l3s" && this.#take(() => this.#path.input(f));
+    master.intake = (f) => this.#take("receive", f);
+    master.input = (f) => this.port.settings.mode === "l3s" && this.#take("input", f);
     this.configure(said);
   }
 
@@ -69,6 +75,8 @@ export class SimulatedPort {
     device.deviceId = id;
     device.isNoarp = this.port.settings.mode !== "l2";
     device.out = (f) => {
+      this.#simulation.witness?.decides(this, "xmit", device, f);
+      this.#at = device;
       this.#path.xmit(id, f);
       this.#flushSoon();
     };
@@ -101,9 +109,11 @@ export class SimulatedPort {
     this.master.input = undefined;
   }
 
-  #take(act: () => void): boolean {
+  #take(hook: Exclude<Hook, "xmit">, f: Frame): boolean {
+    this.#simulation.witness?.decides(this, hook, this.master, f);
     this.#isTaken = false;
-    act();
+    this.#at = this.master;
+    this.#path[hook](f);
     this.#flushSoon();
     return this.#isTaken;
   }
@@ -112,33 +122,47 @@ export class SimulatedPort {
     this.#isTaken = true;
     // A frame of the backlog is a window that moves on.
     const own = this.#isFlushing ? Frame.of(f.view().slice()) : f;
-    return this.#later(() => this.#slaves.get(to)?.receive(own));
+    const slave = this.#slaves.get(to);
+    if (slave !== undefined) this.#hop(slave, own);
+    return this.#later(() => slave?.receive(own));
   }
 
   #send(f: Frame): number {
-    if (!this.master.isUp) return v.SEND_FAILED;
+    this.#hop(this.master, f);
+    if (!this.master.isUp) return this.#lose(f, v.SEND_FAILED);
     this.master.send(f);
     return 0;
   }
 
   #route(f: Frame): number {
     const { master } = this;
+    this.#hop(master, f);
     const src = packets.srcOf(f);
-    if (src.length === 4 && src[0] === LOOPBACK_NET) return v.BAD_SOURCE;
-    return master.netns?.outputBy(master, f, src.length === 4) ? 0 : v.NO_ROUTE;
+    if (src.length === 4 && src[0] === LOOPBACK_NET) return this.#lose(f, v.BAD_SOURCE);
+    return master.netns?.outputBy(master, f, src.length === 4) ? 0 : this.#lose(f, v.NO_ROUTE);
+  }
+
+  #hop(to: Device, f: Frame): void {
+    this.#simulation.witness?.hop(this.#at, to, f, 0);
+  }
+
+  #lose(f: Frame, reason: number): number {
+    this.#simulation.witness?.lost(this.master, f, reasons[reason]!);
+    return reason;
   }
 
   #later(act: () => void): number {
-    this.#clock.after(0, act);
+    this.#simulation.clock.after(0, act);
     return 0;
   }
 
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
-    this.#clock.after(0, () => {
+    this.#simulation.clock.after(0, () => {
       this.#isFlushDue = false;
       this.#isFlushing = true;
+      this.#at = this.master;
       const isMore = this.#path.flush(COPIES_AT_ONCE);
       this.#isFlushing = false;
       if (isMore) this.#flushSoon();

@@ -5,11 +5,11 @@ import type { Flag } from "../driver/settings.ts";
 import { type Mac, parseIp, parseMac, parsePrefix } from "../wire/address.ts";
 import { Frame } from "../wire/frame.ts";
 import { connect } from "./cable.ts";
-import { Clock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { Device } from "./device.ts";
 import { Namespace } from "./namespace.ts";
 import { SimulatedPort } from "./port.ts";
-import { seeded } from "./random.ts";
+import { Simulation } from "./simulation.ts";
 import { Switch, type SwitchPortOptions } from "./switch.ts";
 
 const OWN = parseMac("02:00:00:00:00:02")!;
@@ -24,8 +24,9 @@ function outletOf(name: string): Device {
 
 /** far -- switch -- eth0 with so many slaves, 10.0.0.10 and up; the far end is 10.0.0.1. */
 class Rack {
-  readonly clock: Clock = new Clock();
-  readonly bridge: Switch = new Switch(this.clock);
+  readonly simulation: Simulation = new Simulation(1);
+  readonly clock: Clock = this.simulation.clock;
+  readonly bridge: Switch = new Switch(this.simulation);
   readonly eth0: Device = new Device({ name: "eth0", mac: OWN });
   readonly far: Device = new Device({ name: "far", mac: FAR });
   readonly outlet: Device = outletOf("p1");
@@ -33,14 +34,13 @@ class Rack {
   readonly there: Namespace;
 
   constructor(count: number, flag: Flag, options: SwitchPortOptions = {}) {
-    const random = seeded(1);
     const toFar = outletOf("p2");
     this.bridge.addPort(this.outlet, options);
     this.bridge.addPort(toFar);
-    connect(this.clock, random, this.eth0, this.outlet);
-    connect(this.clock, random, this.far, toFar);
+    connect(this.simulation, this.eth0, this.outlet);
+    connect(this.simulation, this.far, toFar);
     const make = (name: string, device: Device, address: string): Namespace => {
-      const netns = new Namespace(name, this.clock, random);
+      const netns = new Namespace(name, this.simulation);
       netns.add(device);
       netns.addAddress(device, parsePrefix(address)!);
       device.setUp(true);
@@ -48,7 +48,7 @@ class Rack {
     };
     make("host", this.eth0, "10.0.0.2/24");
     this.there = make("there", this.far, "10.0.0.1/24");
-    const port = new SimulatedPort(this.eth0, this.clock, { mode: "l2", flag });
+    const port = new SimulatedPort(this.eth0, this.simulation, { mode: "l2", flag });
     this.slaves = Array.from({ length: count }, (_, i) =>
       make(`ns${i}`, port.addSlave(`ipvl${i}`), `10.0.0.${10 + i}/24`),
     );
@@ -103,8 +103,9 @@ test("port security: who has the master's MAC passes, nobody else", () => {
 });
 
 test("a frame to a MAC that is known goes there only, and everywhere again when that is five minutes old", () => {
-  const clock = new Clock();
-  const bridge = new Switch(clock);
+  const simulation = new Simulation(1);
+  const { clock } = simulation;
+  const bridge = new Switch(simulation);
   const seen: string[] = [];
   const hosts = ["a", "b", "c"].map((name) => {
     const host = new Device({ name, mac: new Uint8Array(6) });
@@ -112,7 +113,7 @@ test("a frame to a MAC that is known goes there only, and everywhere again when 
     host.setUp(true);
     const outlet = outletOf(`to-${name}`);
     bridge.addPort(outlet);
-    connect(clock, seeded(1), host, outlet);
+    connect(simulation, host, outlet);
     return host;
   });
   const send = (from: number, dst: Mac, src: Mac) => {

@@ -2,8 +2,8 @@
 import { formatMac, type Mac } from "../wire/address.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import { Frame } from "../wire/frame.ts";
-import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
+import type { Simulation } from "./simulation.ts";
 
 export interface SwitchPortOptions {
   /** Frames may go back out of the port by which they came: reflective relay, 802.1Qbg. */
@@ -33,12 +33,12 @@ interface Learnt {
 }
 
 export class Switch {
-  readonly #clock: Clock;
+  readonly #simulation: Simulation;
   readonly #ports: Port[] = [];
   readonly #learnt: Map<string, Learnt> = new Map();
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
   }
 
   /** All that the device receives is the switch's from now on. */
@@ -80,6 +80,7 @@ export class Switch {
     if (f.length < ethernet.HEADER) return;
     if (!this.#learn(from, formatMac(f.view().subarray(6, 12)))) {
       from.refused++;
+      this.#simulation.witness?.lost(from.device, f, "switch-refuses-mac");
       return;
     }
     const to = ethernet.isGroup(f) ? undefined : this.#findOf(formatMac(f.view().subarray(0, 6)));
@@ -89,7 +90,9 @@ export class Switch {
 
   #findOf(mac: string): Port | undefined {
     const learnt = this.#learnt.get(mac);
-    return learnt !== undefined && learnt.untilMs > this.#clock.nowMs ? learnt.port : undefined;
+    return learnt !== undefined && learnt.untilMs > this.#simulation.clock.nowMs
+      ? learnt.port
+      : undefined;
   }
 
   /** Whether frames from this MAC may pass. */
@@ -101,12 +104,12 @@ export class Switch {
       if (ofPort >= port.macsMax) return false;
       if (this.#learnt.size >= MACS_MAX) return true; // it is not learnt: frames to it are flooded
     }
-    this.#learnt.set(mac, { port, untilMs: this.#clock.nowMs + AGEING_MS });
+    this.#learnt.set(mac, { port, untilMs: this.#simulation.clock.nowMs + AGEING_MS });
     return true;
   }
 
   #forgetOld(): void {
     for (const [mac, { untilMs }] of this.#learnt)
-      if (untilMs <= this.#clock.nowMs) this.#learnt.delete(mac);
+      if (untilMs <= this.#simulation.clock.nowMs) this.#learnt.delete(mac);
   }
 }

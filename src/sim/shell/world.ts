@@ -4,11 +4,11 @@ import type { Change, Said } from "../../driver/port.ts";
 import type { Mac } from "../../wire/address.ts";
 import { parseMac, parsePrefix } from "../../wire/address.ts";
 import { connect } from "../cable.ts";
-import { Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { Device } from "../device.ts";
 import { Namespace } from "../namespace.ts";
 import { SimulatedPort } from "../port.ts";
-import { type Random, seeded } from "../random.ts";
+import { Simulation } from "../simulation.ts";
 import { Switch } from "../switch.ts";
 
 /** Of the simulated host. */
@@ -22,9 +22,8 @@ const ROUTER = "lan";
 const SETTLE_MS = 3000;
 
 export class World {
-  readonly clock: Clock = new Clock();
+  readonly simulation: Simulation;
   readonly namespaces: Map<string, Namespace> = new Map();
-  readonly #random: Random;
   readonly #ports: Map<Device, SimulatedPort> = new Map();
   /** By the device of a bridge. */
   readonly #bridges: Map<Device, Switch> = new Map();
@@ -38,7 +37,7 @@ export class World {
 
   /** Two with the same seed do the same. */
   constructor(seed: number) {
-    this.#random = seeded(seed);
+    this.simulation = new Simulation(seed);
     const host = this.addNamespace(HOST)!;
     const lan = this.addNamespace(ROUTER)!;
     const [eth0, w0] = this.addPair(
@@ -53,10 +52,14 @@ export class World {
     this.clock.run(SETTLE_MS);
   }
 
+  get clock(): Clock {
+    return this.simulation.clock;
+  }
+
   /** Undefined: there is one of this name, or there are too many. */
   addNamespace(name: string): Namespace | undefined {
     if (this.namespaces.has(name) || this.namespaces.size >= NAMESPACES_MAX) return undefined;
-    const netns = new Namespace(name, this.clock, this.#random);
+    const netns = new Namespace(name, this.simulation);
     this.namespaces.set(name, netns);
     netns.add(new Device({ name: "lo", mac: new Uint8Array(6), mtu: 65_536, isLoopback: true }));
     return netns;
@@ -80,7 +83,7 @@ export class World {
       netns.add(device);
       return device;
     }) as [Device, Device];
-    connect(this.clock, this.#random, a, b);
+    connect(this.simulation, a, b);
     this.#peers.set(a, b).set(b, a);
     return [a, b];
   }
@@ -92,7 +95,7 @@ export class World {
     this.#count();
     let port = this.#ports.get(master);
     if (port === undefined) {
-      port = new SimulatedPort(master, this.clock, said);
+      port = new SimulatedPort(master, this.simulation, said);
       this.#ports.set(master, port);
     } else port.configure(port.port.settingsOfNewSlave(said));
     const slave = port.addSlave(name);
@@ -107,10 +110,10 @@ export class World {
     const [bridge, inner] = [new Device({ name, mac }), new Device({ name, mac })];
     this.#count();
     netns.add(bridge);
-    const ports = new Switch(this.clock);
+    const ports = new Switch(this.simulation);
     inner.setUp(true);
     ports.addPort(inner);
-    connect(this.clock, this.#random, bridge, inner);
+    connect(this.simulation, bridge, inner);
     this.#bridges.set(bridge, ports);
   }
 
