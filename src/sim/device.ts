@@ -2,6 +2,7 @@
 import type { Ip, Mac } from "../wire/address.ts";
 import type { Frame } from "../wire/frame.ts";
 import type { Namespace } from "./namespace.ts";
+import * as packets from "./packets.ts";
 
 export interface DeviceOptions {
   readonly name: string;
@@ -68,6 +69,12 @@ export class Device {
     }
     this.tap?.(f, true);
     this.out(f);
+  }
+
+  /** From its own MAC to this one. */
+  sendTo(f: Frame, mac: Mac): void {
+    packets.setMacs(f, this.mac, mac);
+    this.send(f);
   }
 
   receive(f: Frame): void {

@@ -11,8 +11,9 @@ import {
 } from "../../words/errors.ts";
 import { findOptions } from "../../words/options.ts";
 import { matches, Words } from "../../words/words.ts";
+import type { Heard } from "../icmp.ts";
 import type { Failure } from "../icmp-errors.ts";
-import type { Heard, Namespace } from "../namespace.ts";
+import type { Namespace } from "../namespace.ts";
 import { getIp, getNamespace, unknown } from "./common.ts";
 import { address, neighbour, route } from "./layer3.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
