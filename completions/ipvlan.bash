@@ -145,7 +145,10 @@ _ipvlan_install() {
 }
 
 _ipvlan_sim() {
-  (($#)) || compgen -f -- "$current"
+  case $#:${1-}:$current in
+    0::-*) _ipvlan_say --explain ;;
+    0:* | 1:--explain:*) compgen -f -- "$current" ;;
+  esac
 }
 
 _ipvlan_uninstall() {

@@ -149,7 +149,12 @@ function __ipvlan_install
 end
 
 function __ipvlan_sim
-    test "$argv" = ''; and __fish_complete_path (commandline -ct)
+    switch "$argv:"(commandline -ct)
+        case ':-*'
+            __ipvlan_say --explain
+        case ':*' '--explain:*'
+            __fish_complete_path (commandline -ct)
+    end
 end
 
 function __ipvlan_uninstall

@@ -73,6 +73,7 @@ const TABLE: readonly (readonly [line: string, candidates: string])[] = [
   ["uninstall cni ", "--root"],
   ["si", "sim"],
   ["sim script ", ""],
+  ["sim --e", "--explain"],
 ];
 
 /** Where the system's `ip` may know more; its completion says `of-ip` here. */

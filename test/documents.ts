@@ -44,6 +44,7 @@ export const DOCUMENTS: readonly Document[] = [
   "docs/options.md",
   "docs/parity.md",
   "docs/podman.md",
+  "docs/rules.md",
   "docs/simulator.md",
   "docs/troubleshooting.md",
 ].map((file) => {

@@ -267,9 +267,12 @@ test("our own verbs", () => {
   assert.match(refusalOf("daemon run now").message, /--engine/);
   assert.match(refusalOf("daemon run --engine ebpf now").message, /nothing/);
   assert.match(refusalOf("daemon start").message, /run or stop/);
-  assert.deepEqual(requestOf("sim"), { verb: "sim" });
-  assert.deepEqual(requestOf("sim -"), { verb: "sim" });
-  assert.deepEqual(requestOf("sim howto.sh"), { verb: "sim", file: "howto.sh" });
+  assert.deepEqual(requestOf("sim"), { verb: "sim", explain: false });
+  assert.deepEqual(requestOf("sim -"), { verb: "sim", explain: false });
+  const explained = { verb: "sim", explain: true, file: "howto.sh" };
+  assert.deepEqual(requestOf("sim --explain howto.sh"), explained);
+  assert.deepEqual(requestOf("sim howto.sh --explain"), explained);
+  assert.match(refusalOf("sim --verbose").message, /--explain/);
   assert.match(refusalOf("sim a b").message, /nothing/);
   assert.equal(refusalOf("docker").status, 255);
   assert.match(refusalOf("docker ps").message, /Expected run/);

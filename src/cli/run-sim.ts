@@ -2,18 +2,23 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { getSystemErrorMap } from "node:util";
+import { Recorder } from "../sim/recorder.ts";
 import { Shell } from "../sim/shell/shell.ts";
+import { tell } from "../sim/tell.ts";
 import { STATUS_FAILED, UsageError } from "../words/errors.ts";
 import type { Sim } from "./sim-words.ts";
 
 /** What is typed or piped in is called so where it is told what went wrong. */
 const INPUT = "input";
 
-export async function runSim({ file }: Sim): Promise<number> {
+export async function runSim({ file, explain }: Sim): Promise<number> {
   const shell = new Shell({
     print: (text) => process.stdout.write(text),
     complain: (text) => process.stderr.write(text),
   });
+  const { simulation } = shell.world;
+  if (explain)
+    simulation.witness = new Recorder(simulation, (event) => process.stdout.write(tell(event)));
   if (file === undefined && process.stdin.isTTY) return talk(shell);
   return shell.run(read(file), file ?? INPUT);
 }

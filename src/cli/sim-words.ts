@@ -3,11 +3,18 @@ import { unknown } from "./port.ts";
 
 export interface Sim {
   readonly verb: "sim";
+  /** What each port decides on each frame is told, and why. */
+  readonly explain: boolean;
   /** None: what is typed or piped in. */
   readonly file?: string;
 }
 
-export function parseSim([file, extra]: readonly string[]): Sim {
+/** `sim [ --explain ] [ FILE ]`, in any order. */
+export function parseSim(words: readonly string[]): Sim {
+  const rest = words.filter((word) => word !== "--explain");
+  const [file, extra] = rest;
   if (extra !== undefined) throw unknown("sim", extra, "nothing");
-  return { verb: "sim", ...(file !== undefined && file !== "-" && { file }) };
+  if (file?.startsWith("--")) throw unknown("sim", file, "--explain");
+  const explain = rest.length < words.length;
+  return { verb: "sim", explain, ...(file !== undefined && file !== "-" && { file }) };
 }

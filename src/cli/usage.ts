@@ -13,7 +13,7 @@ const usage = `Usage: ipvlan [ OPTIONS ] link add link MASTER [ name ] NAME [ up
        ipvlan [ OPTIONS ] port set MASTER [ compat { howto | kernel } ] [ engine ENGINE ]
        ipvlan [ OPTIONS ] daemon { run [ --engine ENGINE ] | stop [ --remove ] }
        ipvlan [ -n NAME ] docker run
-       ipvlan sim [ FILE ]
+       ipvlan sim [ --explain ] [ FILE ]
        ipvlan { install | uninstall } { cni | docker | systemd } [ --root DIR ]
        ipvlan { port | status | daemon | docker | install | sim } help
        ipvlan { help | --help | --version }
@@ -71,13 +71,14 @@ DIR      in place of /, for an image that is built
 
 uninstall takes away what install put there, unless it has been changed since.`;
 
-const simUsage = `Usage: ipvlan sim [ FILE ]
+const simUsage = `Usage: ipvlan sim [ --explain ] [ FILE ]
 
 Runs a script on a simulated host, with the driver's own rules and no kernel: ip netns, link,
 addr, route and neigh, bridge, ping, sysctl, sleep. Without FILE it is what is typed or piped in.
 
-host   where it begins: eth0 10.0.0.2/24 fd00::2/64
-lan    the router beyond eth0: w0 10.0.0.1/24 fd00::1/64`;
+host       where it begins: eth0 10.0.0.2/24 fd00::2/64
+lan        the router beyond eth0: w0 10.0.0.1/24 fd00::1/64
+--explain  tells of each frame what each port decides, by which rules, and where frames end`;
 
 type Level = "all" | "port" | "port set" | "status" | "daemon" | "docker" | "install" | "sim";
 

@@ -18,6 +18,15 @@ export { input, receive } from "./decide/receive.ts";
 export * as verdict from "./decide/verdict.ts";
 export { xmit } from "./decide/xmit.ts";
 export { PortError, type PortErrorCode } from "./errors.ts";
+export {
+  type Condition,
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  type Hook,
+  type Rule,
+  type Step,
+} from "./explain.ts";
 export { GROUPS_PER_SLAVE_MAX, type Groups, GroupTable } from "./group-table.ts";
 export { linkLocal, sharedLinkLocal } from "./link-local.ts";
 export {

@@ -1,7 +1,8 @@
 /** An ipvlan port of the simulated host: the driver's own files between a master's device and its slaves'. */
 import { DataPath } from "../driver/data-path.ts";
-import type { Slave } from "../driver/decide/machine.ts";
+import type { DecisionPort, Slave } from "../driver/decide/machine.ts";
 import * as v from "../driver/decide/verdict.ts";
+import type { Hook } from "../driver/explain.ts";
 import { GroupTable } from "../driver/group-table.ts";
 import { type Change, Port, type Said } from "../driver/port.ts";
 import { reasons, Statistics } from "../driver/statistics.ts";
@@ -10,7 +11,6 @@ import { Frame } from "../wire/frame.ts";
 import { Device } from "./device.ts";
 import * as packets from "./packets.ts";
 import type { Simulation } from "./simulation.ts";
-import type { Hook } from "./witness.ts";
 
 /** Copies of floods that are made at once. */
 const COPIES_AT_ONCE = 64;
@@ -58,6 +58,15 @@ export class SimulatedPort {
 
   get slaves(): readonly Device[] {
     return [...this.#slaves.values()];
+  }
+
+  findSlave(id: Slave): Device | undefined {
+    return this.#slaves.get(id);
+  }
+
+  /** What decisions ask. */
+  get decisionPort(): DecisionPort {
+    return this.#path;
   }
 
   configure(said: Said): Change {

@@ -2,12 +2,10 @@
  * Whoever watches a simulated network. Frames are lent: they change and move on after the call, so that what is to be kept
  * is copied, `f.view().slice()`.
  */
+import type { Hook } from "../driver/explain.ts";
 import type { Frame } from "../wire/frame.ts";
 import type { Device } from "./device.ts";
 import type { SimulatedPort } from "./port.ts";
-
-/** Where a port asks the driver: of what a slave sends, of what the master receives, and behind the hooks in L3S. */
-export type Hook = "xmit" | "receive" | "input";
 
 export interface Witness {
   /** A frame goes from one device to another, along a cable or through a port, and will be there in `delayMs`. */

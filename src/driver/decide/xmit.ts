@@ -1,4 +1,7 @@
-/** What happens to a frame that a slave sends. */
+/**
+ * What happens to a frame that a slave sends. A comment that begins with a rule's name says it in words; what explains a
+ * verdict (../explain.ts) says it from here.
+ */
 import * as eth from "../../wire/ethernet.ts";
 import { type Frame, u16, u32 } from "../../wire/frame.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -10,47 +13,63 @@ import * as v from "./verdict.ts";
 
 /** Kernel: ipvlan_queue_xmit(). */
 export function xmit(port: DecisionPort, f: Frame): v.Verdict {
+  // X.1: what is shorter than an Ethernet header goes nowhere
   if (f.length < eth.HEADER) return v.drop(v.RUNT);
+  // X.2: in l2 by its MAC first; in l3 and l3s by its packet
   return port.mode === L2 ? xmitL2(port, f) : xmitL3(port, f);
 }
 
 /** Kernel: ipvlan_xmit_mode_l2(). */
 function xmitL2(port: DecisionPort, f: Frame): v.Verdict {
+  // D4: a source MAC that is not the port's goes nowhere
   if (port.compat === HOWTO && !eth.isFrom(f, port.macHigh, port.macLow))
-    return v.drop(v.FORGED_MAC); // D4
+    return v.drop(v.FORGED_MAC);
+  // L2.1: to the own MAC, and not vepa: the neighbour is on this very master
   if (port.flag !== VEPA && eth.isLocal(f)) return xmitLocal(port, f);
+  // L2.3: to any other single MAC: out of the master, unchanged
   if (!eth.isGroup(f)) return v.wire();
+  // L2.2: to a group: PAUSE stays here
   if (isPause(f)) return v.drop(v.PAUSE_FRAME);
-  if (isSharedProbe(port, f)) return v.drop(v.SHARED_PROBE); // D10
-  return port.flag === BRIDGE || port.compat === KERNEL ? v.floodOut() : v.wire(); // D1, D2
+  // D10: a probe for the link-local address that all slaves would share is swallowed
+  if (isSharedProbe(port, f)) return v.drop(v.SHARED_PROBE);
+  // L2.2: to a group: a copy to every other slave that listens, and out; private and vepa (D1, D2): out only
+  return port.flag === BRIDGE || port.compat === KERNEL ? v.floodOut() : v.wire();
 }
 
 /** The neighbour is on this very master. */
 function xmitLocal(port: DecisionPort, f: Frame): v.Verdict {
   const to = ownerOfDst(port, f);
+  // L2.1: no slave has the address: up to the master's own stack
   if (to === NOBODY) return v.stack();
-  // D3: Linux hands a tagged frame up through the master, which judges it as one from the wire.
+  // D3: Linux hands a tagged frame up through the master, which judges it as one from the wire
   if (port.compat === KERNEL && isTagged(f)) return v.deliver(to);
   return toSlave(port, to);
 }
 
 /** Kernel: ipvlan_xmit_mode_l3() and ipvlan_process_outbound(). */
 function xmitL3(port: DecisionPort, f: Frame): v.Verdict {
+  // L3.1: not vepa, and a slave has the address
   if (!isTagged(f) && port.flag !== VEPA) {
     const to = ownerOfDst(port, f);
     if (to !== NOBODY) return toSlave(port, to);
   }
+  // L3.2: groups go nowhere, nor does what is not IP
   if (eth.isGroup(f)) return v.drop(v.GROUP_IN_L3);
   if (isTagged(f)) return v.drop(v.NOT_IP);
   return toRoute(f);
 }
 
-const toSlave = (port: DecisionPort, to: number): v.Verdict =>
-  port.flag === PRIVATE ? v.drop(v.ISOLATED) : v.deliver(to);
+function toSlave(port: DecisionPort, to: number): v.Verdict {
+  // F.1: under private slaves never reach each other
+  if (port.flag === PRIVATE) return v.drop(v.ISOLATED);
+  // F.2: else the slave that has the address gets it
+  return v.deliver(to);
+}
 
 /** Enough of an IP header for routing, which judges the rest. Kernel: ipvlan_process_v4_outbound(). */
 function toRoute(f: Frame): v.Verdict {
   const at = eth.HEADER;
+  // L3.3: the master's namespace routes it, out of the master
   switch (eth.type(f)) {
     case eth.ETH_P_IP:
       if (f.length < at + ipv4.MIN_HEADER) return v.drop(v.NOT_IP);
