@@ -41,12 +41,14 @@ const TOOLS = {
   "/usr/lib/cni/host-local": "containernetworking-plugins",
   busybox: "busybox-static",
   dnsmasq: "dnsmasq-base",
+  chromium: "chromium",
 };
 const PURE = [
   "src/wire/",
   "src/driver/",
   "src/bpf/",
   "src/sim/",
+  "src/web/",
   "src/words/",
   "src/cli/",
   "examples/",

@@ -11,6 +11,7 @@ const root = findRoot(fileURLToPath(new URL(".", import.meta.url)));
 /** Folders, lowest first, and the folders that each may reach besides itself. */
 const kernel = ["src/wire", "src/driver/decide", "src/driver", "src/bpf", "src/linux"];
 const served = [...kernel, "src/engine", "src/daemon", "src/client"];
+const simulated = ["src/wire", "src/driver/decide", "src/driver", "src/words", "src/sim"];
 const layers: Readonly<Record<string, readonly string[]>> = {
   "src/wire": [],
   "src/driver/decide": ["src/wire"],
@@ -18,6 +19,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/bpf": [],
   "src/words": ["src/wire", "src/driver", "src/driver/decide"],
   "src/sim": ["src/wire", "src/driver", "src/driver/decide", "src/words"],
+  "src/web": simulated,
+  "src/web/page": [...simulated, "src/web"],
   "src/linux": ["src/wire", "src/driver", "src/driver/decide", "src/bpf"],
   "src/engine": kernel,
   "src/daemon": [...kernel, "src/engine"],
@@ -27,7 +30,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "src/install": [],
   "src/cli": [...served, "src/docker", "src/install", "src/words", "src/sim"],
 };
-const pure = ["src/wire", "src/driver/decide", "src/driver", "src/bpf", "src/words", "src/sim"];
+const pure = [...simulated, "src/bpf", "src/web", "src/web/page"];
 /** For the compiler: it runs when programs are built. */
 const PARSER = "oxc-parser";
 

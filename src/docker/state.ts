@@ -11,7 +11,6 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
-  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -99,12 +98,8 @@ export class State {
   }
 
   #write(known: Known): void {
-    try {
-      if (known.networks.length + known.endpoints.length === 0) removeFile(this.#file);
-      else replaceFile(this.#file, JSON.stringify(known));
-    } catch (cause) {
-      throw new Error(`${this.#file} cannot be written: ${(cause as Error).message}`, { cause });
-    }
+    if (known.networks.length + known.endpoints.length === 0) removeFile(this.#file);
+    else replaceFile(this.#file, JSON.stringify(known));
     this.#known = known;
   }
 }
@@ -117,9 +112,8 @@ function read(file: string): Known {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return NOTHING;
-    throw new Error(`${file} cannot be read: ${message}`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return NOTHING;
+    throw error;
   }
   const known = parse(text);
   if (known !== undefined) return known;
@@ -151,56 +145,18 @@ const areStrings = (all: readonly unknown[]): boolean =>
 
 /** All or nothing, whenever we are killed. */
 function replaceFile(file: string, text: string): void {
-  const draft = `${file}.new`;
+  const [folder, draft] = [dirname(file), `${file}.new`];
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
-    makeFolders(file);
     synced(draft, "w", (fd) => writeFileSync(fd, text));
     renameSync(draft, file);
   } catch (error) {
-    try {
-      unlinkSync(draft);
-    } catch {} // it has not come to that
-    removeFolders(file);
+    rmSync(draft, { force: true });
     throw error;
   }
-  syncFolder(dirname(file));
-}
-
-/** Nothing is left where nothing is known. */
-function removeFile(file: string): void {
-  rmSync(`${file}.new`, { force: true });
-  rmSync(file, { force: true });
-  syncFolder(dirname(file));
-  removeFolders(file);
-}
-
-/** The file's own and the one above it, which are ours. */
-const foldersOf = (file: string): string[] => [dirname(file), dirname(dirname(file))];
-
-/** Not at once: mkdir's `recursive` takes a read-only file system for ENOENT. */
-function makeFolders(file: string): void {
-  for (const folder of foldersOf(file).reverse())
-    try {
-      mkdirSync(folder, { mode: 0o700 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-}
-
-function removeFolders(file: string): void {
-  for (const folder of foldersOf(file))
-    try {
-      rmdirSync(folder);
-    } catch {
-      return; // not there, or somebody else's files are in it
-    }
-}
-
-/** What has changed in it is in place whether this succeeds or not: only a power cut could undo it. */
-function syncFolder(folder: string): void {
   try {
     synced(folder, "r", () => {});
-  } catch {}
+  } catch {} // It is in place: only a power cut could undo that.
 }
 
 /** Until it is on the disk. */
@@ -212,4 +168,16 @@ function synced(path: string, flags: "r" | "w", write: (fd: number) => void): vo
   } finally {
     closeSync(fd);
   }
+}
+
+/** Nothing is left where nothing is known. */
+function removeFile(file: string): void {
+  rmSync(file, { force: true });
+  rmSync(`${file}.new`, { force: true });
+  for (const folder of [dirname(file), dirname(dirname(file))])
+    try {
+      rmdirSync(folder);
+    } catch {
+      return; // not there, or somebody else's files are in it
+    }
 }

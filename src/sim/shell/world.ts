@@ -133,6 +133,11 @@ export class World {
     this.#bridgeOf.set(device, bridge);
   }
 
+  /** The bridge whose port the device is. */
+  bridgeOf(device: Device): Device | undefined {
+    return this.#bridgeOf.get(device);
+  }
+
   /** False: the device is no bridge's port. */
   setHairpin(device: Device, isHairpin: boolean): boolean {
     const bridge = this.#bridgeOf.get(device);

@@ -1,0 +1,102 @@
+/** What may follow in a line, as far as it can be told from its words. */
+import type { World } from "../sim/shell/world.ts";
+import { formatIp, isLinkLocal6 } from "../wire/address.ts";
+
+const COMMANDS = ["ip", "ping", "sysctl", "bridge", "sleep", "exit"];
+const OBJECTS = ["netns", "link", "addr", "route", "neigh"];
+const VERBS: Readonly<Record<string, readonly string[]>> = {
+  netns: ["add", "delete", "exec", "list"],
+  link: ["add", "set", "delete", "show"],
+  addr: ["add", "delete", "show"],
+  route: ["add", "delete", "show"],
+  neigh: ["show"],
+};
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  link: [
+    "type",
+    "dev",
+    "link",
+    "netns",
+    "up",
+    "down",
+    "mode",
+    "bridge",
+    "private",
+    "vepa",
+    "master",
+  ],
+  addr: ["dev"],
+  route: ["default", "via", "dev", "metric"],
+  ping: ["-c", "-W", "-t"],
+  sysctl: ["-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"],
+  bridge: ["link", "set", "dev", "hairpin", "on", "off"],
+};
+/** What stands behind a word, whatever the command. */
+const BEHIND: Readonly<Record<string, readonly string[]>> = {
+  mode: ["l2", "l3", "l3s"],
+  type: ["ipvlan", "veth", "bridge"],
+};
+
+export interface Completion {
+  /** The line up to the cursor with what all candidates have in common. */
+  readonly line: string;
+  /** Whole words; none, one or several. */
+  readonly candidates: readonly string[];
+}
+
+/** `before`: the line up to the cursor. `where`: name of the namespace in which it is typed. */
+export function complete(before: string, world: World, where: string): Completion {
+  const words = before.split(/\s+/);
+  const begun = words.pop()!;
+  const candidates = [...new Set(possible(words.filter(Boolean), world, where))].filter((word) =>
+    word.startsWith(begun),
+  );
+  if (candidates.length === 0) return { line: before, candidates };
+  const stem = before.slice(0, before.length - begun.length);
+  const end = candidates.length === 1 ? " " : "";
+  return { line: stem + common(candidates) + end, candidates };
+}
+
+function possible(words: readonly string[], world: World, where: string): readonly string[] {
+  const [command, ...rest] = words;
+  if (command === undefined) return COMMANDS;
+  if (command !== "ip" && command !== "ipvlan")
+    return [...(WORDS[command] ?? []), ...named(words, world, where)];
+  if (rest[0] === "-n")
+    return rest[1] === undefined
+      ? namespaces(world)
+      : possible(["ip", ...rest.slice(2)], world, rest[1]);
+  if (rest[0]?.startsWith("-")) return possible(["ip", ...rest.slice(1)], world, where);
+  const [object, verb, name, ...inside] = rest;
+  if (object === undefined) return [...OBJECTS, "-n", "-4", "-6"];
+  if (verb === undefined) return VERBS[object] ?? [];
+  if (object !== "netns") return [...named(words, world, where), ...(WORDS[object] ?? [])];
+  if (name === undefined) return namespaces(world);
+  return verb === "exec" ? possible(inside, world, name) : [];
+}
+
+/** What the last word asks for; else any device of the namespace. */
+function named(words: readonly string[], world: World, where: string): readonly string[] {
+  const last = words.at(-1)!;
+  if (Object.hasOwn(BEHIND, last)) return BEHIND[last]!;
+  if (last === "netns") return namespaces(world);
+  if (last === "via" || words.includes("ping")) return addresses(world);
+  return (world.namespaces.get(where)?.devices ?? []).map(({ name }) => name);
+}
+
+const namespaces = (world: World): readonly string[] => [...world.namespaces.keys()];
+
+const addresses = (world: World): readonly string[] =>
+  [...world.namespaces.values()].flatMap((netns) =>
+    netns.devices
+      .filter((device) => !device.isLoopback)
+      .flatMap((device) => netns.addressesOf(device))
+      .filter(({ ip }) => !isLinkLocal6(ip) && ip[0] !== 127)
+      .map(({ ip }) => formatIp(ip)),
+  );
+
+function common(words: readonly string[]): string {
+  let stem = words[0]!;
+  for (const word of words) while (!word.startsWith(stem)) stem = stem.slice(0, -1);
+  return stem;
+}

@@ -1,0 +1,245 @@
+/**
+ * Where things stand in the drawing: a row of boxes for the host's namespace, above it those whose slaves hang on it,
+ * below it what is at the other end of its cables, and so on outwards. Rows that are too wide go on in the next.
+ * Lengths are in pixels of a drawing that is as wide as the page has room.
+ */
+import type { Device } from "../sim/device.ts";
+import { HOST } from "../sim/shell/world.ts";
+import type { DeviceNode, Link, NamespaceNode, Topology } from "./topology.ts";
+
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A cubic Bézier curve. */
+export type Curve = readonly [Point, Point, Point, Point];
+
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  /** By name. */
+  readonly namespaces: ReadonlyMap<string, Box>;
+  readonly devices: ReadonlyMap<Device, Box>;
+  /** By the master's device: where the port is drawn, on top of it. */
+  readonly ports: ReadonlyMap<Device, Box>;
+}
+
+export const TITLE: number = 26;
+export const LINE: number = 16;
+export const NAME: number = 26;
+export const PORT: number = 28;
+const PADDING = 12;
+const GAP = 14;
+/** Closer where there is little room. */
+const betweenBoxes = (width: number): number => (width < 420 ? 12 : 24);
+const BETWEEN_ROWS = 64;
+/** Of the font that names and addresses have. */
+export const CHARACTER: number = 7.25;
+const DEVICE_MIN = 92;
+const MARGIN = 2;
+/** Narrower, and text would not fit. */
+const WIDTH_MIN = 240;
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+const widthOf = ({ width }: Size): number => width;
+
+export function layOut(topology: Topology, room: number): Layout {
+  const width = Math.max(WIDTH_MIN, Math.floor(room));
+  const inside = width - 2 * MARGIN;
+  const namespaces = new Map<string, Box>();
+  const devices = new Map<Device, Box>();
+  const ports = new Map<Device, Box>();
+  const between = betweenBoxes(width);
+  let y = MARGIN;
+  for (const level of levels(topology))
+    for (const row of rows(level, (netns) => sizeOf(netns, inside).width, inside, between)) {
+      const sizes = row.map((netns) => sizeOf(netns, inside));
+      const height = Math.max(...sizes.map((size) => size.height));
+      let x = (width - widthOfRow(sizes, widthOf, between)) / 2;
+      for (const [i, netns] of row.entries()) {
+        const box = { x, y, width: sizes[i]!.width, height };
+        namespaces.set(netns.name, box);
+        placeDevices(gridOf(netns, inside), box, devices, ports);
+        x += box.width + between;
+      }
+      y += height + BETWEEN_ROWS;
+    }
+  return { width, height: y - BETWEEN_ROWS + MARGIN, namespaces, devices, ports };
+}
+
+/** The way of something that goes from one device to the other; none: there is no link that is drawn. */
+export function pathOf(layout: Layout, links: readonly Link[], from: Device, to: Device): Curve[] {
+  for (const link of links) {
+    if (link.a === from && link.b === to) return present(curveOf(layout, links, link));
+    if (link.b === from && link.a === to)
+      return present(curveOf(layout, links, link)).map(([a, b, c, d]) => [d, c, b, a]);
+  }
+  const [mine, other] = [from, to].map((end) =>
+    links.find((link) => link.kind === "slave" && link.a === end),
+  );
+  if (mine === undefined || mine.b !== other?.b) return [];
+  return [...pathOf(layout, links, from, mine.b), ...pathOf(layout, links, mine.b, to)];
+}
+
+/** `t` from 0 to 1. */
+export function pointOn(path: readonly Curve[], t: number): Point {
+  const scaled = Math.min(Math.max(t, 0), 1) * path.length;
+  const index = Math.min(Math.floor(scaled), path.length - 1);
+  const [a, b, c, d] = path[index]!;
+  const u = scaled - index;
+  const along = (of: (point: Point) => number) =>
+    of(a) * (1 - u) ** 3 +
+    of(b) * 3 * u * (1 - u) ** 2 +
+    of(c) * 3 * u ** 2 * (1 - u) +
+    of(d) * u ** 3;
+  return { x: along((point) => point.x), y: along((point) => point.y) };
+}
+
+export function curveOf(layout: Layout, links: readonly Link[], link: Link): Curve | undefined {
+  const a = layout.devices.get(link.a);
+  const b = (link.kind === "slave" && layout.ports.get(link.b)) || layout.devices.get(link.b);
+  if (a === undefined || b === undefined) return undefined;
+  const [share, ofB] = link.kind === "slave" ? shareOf(layout, links, link) : [0.5, b];
+  const at = ofB.x + ofB.width * share;
+  const middle = a.x + a.width / 2;
+  if (a.y + a.height <= b.y) return bend({ x: middle, y: a.y + a.height }, { x: at, y: b.y });
+  if (b.y + b.height <= a.y) return bend({ x: middle, y: a.y }, { x: at, y: b.y + b.height });
+  const low = Math.max(a.y + a.height, b.y + b.height) + BETWEEN_ROWS / 2;
+  const [start, end] = [
+    { x: middle, y: a.y + a.height },
+    { x: at, y: b.y + b.height },
+  ];
+  return [start, { x: start.x, y: low }, { x: end.x, y: low }, end];
+}
+
+const present = (curve: Curve | undefined): Curve[] => (curve === undefined ? [] : [curve]);
+
+function bend(a: Point, b: Point): Curve {
+  const half = (a.y + b.y) / 2;
+  return [a, { x: a.x, y: half }, { x: b.x, y: half }, b];
+}
+
+/** Slaves of a port arrive side by side, from left to right as they stand. */
+function shareOf(layout: Layout, links: readonly Link[], link: Link): [number, Box] {
+  const box = layout.ports.get(link.b) ?? layout.devices.get(link.b)!;
+  const x = (one: Link) => layout.devices.get(one.a)?.x ?? 0;
+  const all = links
+    .filter((one) => one.kind === "slave" && one.b === link.b)
+    .sort((one, two) => x(one) - x(two));
+  return [(all.indexOf(link) + 1) / (all.length + 1), box];
+}
+
+/** Namespaces by how far up or down from the host they are. */
+function levels({ namespaces, links }: Topology): NamespaceNode[][] {
+  const levelOf = new Map<string, number>([[HOST, 0]]);
+  for (let isMore = true; isMore; ) {
+    isMore = false;
+    for (const { kind, a, b } of links) {
+      const [above, below] = [a.netns?.name ?? "", b.netns?.name ?? ""];
+      const [up, down] = [levelOf.get(above), levelOf.get(below)];
+      if ((up === undefined) === (down === undefined)) continue;
+      if (down !== undefined) levelOf.set(above, kind === "slave" ? down - 1 : down + 1);
+      else levelOf.set(below, up! + 1);
+      isMore = true;
+    }
+  }
+  const found = new Map<number, NamespaceNode[]>();
+  for (const netns of namespaces) {
+    const level = levelOf.get(netns.name) ?? -1; // where its slaves will be
+    found.set(level, [...(found.get(level) ?? []), netns]);
+  }
+  return [...found.entries()].sort(([a], [b]) => a - b).map(([, level]) => level);
+}
+
+/** As few rows as have room, and those about as long as each other: five in two rows are three and two. */
+function rows<T>(all: readonly T[], widthOf: (one: T) => number, room: number, gap: number): T[][] {
+  const found: T[][] = [];
+  for (const one of all) {
+    const last = found.at(-1);
+    if (last !== undefined && widthOfRow([...last, one], widthOf, gap) <= room) last.push(one);
+    else found.push([one]);
+  }
+  const each = Math.ceil(all.length / found.length);
+  const even = found
+    .map((_, i) => all.slice(i * each, (i + 1) * each))
+    .filter((row) => row.length > 0);
+  return even.every((row) => widthOfRow(row, widthOf, gap) <= room) ? even : found;
+}
+
+const widthOfRow = <T>(row: readonly T[], widthOf: (one: T) => number, gap: number): number =>
+  row.reduce((sum, one) => sum + widthOf(one), 0) + gap * (row.length - 1);
+
+function deviceSize({ name, addresses, port }: DeviceNode): Size {
+  const texts = [name, ...addresses];
+  const longest = Math.max(
+    ...texts.map((text) => text.length + (text === name ? 3 : 0)),
+    port === undefined ? 0 : portText(port).length + 1,
+  );
+  return {
+    width: Math.max(DEVICE_MIN, Math.ceil(longest * CHARACTER + 20)),
+    height:
+      (port === undefined ? 0 : PORT) +
+      NAME +
+      addresses.length * LINE +
+      (addresses.length > 0 ? 6 : 2),
+  };
+}
+
+export const portText = ({
+  mode,
+  flag,
+}: {
+  readonly mode: string;
+  readonly flag: string;
+}): string => `port ${mode} ${flag}`;
+
+function sizeOf(netns: NamespaceNode, room: number): Size {
+  const grid = gridOf(netns, room);
+  const widths = grid.map((row) => widthOfRow(row.map(deviceSize), widthOf, GAP));
+  const heights = grid.map((row) => Math.max(...row.map((one) => deviceSize(one).height)));
+  return {
+    width: Math.max(netns.name.length * 9 + 2 * PADDING, 2 * PADDING + Math.max(86, ...widths)),
+    height:
+      TITLE +
+      PADDING +
+      heights.reduce((sum, height) => sum + height + GAP, heights.length ? -GAP : 8),
+  };
+}
+
+const gridOf = ({ devices }: NamespaceNode, room: number): DeviceNode[][] =>
+  rows(devices, (one) => deviceSize(one).width, Math.min(room, 640) - 2 * PADDING, GAP);
+
+function placeDevices(
+  grid: readonly (readonly DeviceNode[])[],
+  box: Box,
+  devices: Map<Device, Box>,
+  ports: Map<Device, Box>,
+): void {
+  let y = box.y + TITLE;
+  for (const row of grid) {
+    const sizes = row.map(deviceSize);
+    const height = Math.max(...sizes.map((size) => size.height));
+    let x = box.x + (box.width - widthOfRow(sizes, widthOf, GAP)) / 2;
+    for (const [i, one] of row.entries()) {
+      const { width, height: own } = sizes[i]!;
+      const port = one.port === undefined ? 0 : PORT;
+      const top = y + height - own;
+      if (port > 0) ports.set(one.device, { x, y: top, width, height: PORT });
+      devices.set(one.device, { x, y: top + port, width, height: own - port });
+      x += width + GAP;
+    }
+    y += height + GAP;
+  }
+}

@@ -1,0 +1,162 @@
+/** The playground: a session, and all that shows it. */
+import { Film } from "../film.ts";
+import { KINDS, type Kind } from "../kinds.ts";
+import { reachOf } from "../reach.ts";
+import type { Packet } from "../record.ts";
+import { linesOf, Session } from "../session.ts";
+import { byId, element, svg } from "./dom.ts";
+import { Drawing, shape } from "./drawing.ts";
+import { examples } from "./examples.ts";
+import { Matrix } from "./matrix.ts";
+import { PacketList } from "./packet-list.ts";
+import { PacketSheet } from "./packet-sheet.ts";
+import { Player } from "./player.ts";
+import { Ports } from "./ports.ts";
+import { fragmentOf, LinkError, linesOfFragment } from "./share.ts";
+import { Terminal } from "./terminal.ts";
+import { followTheme } from "./theme.ts";
+
+let session = new Session();
+let film = new Film();
+/** Steps of the record that are in the film. */
+let filmed = 0;
+/** Number of the last packet that was cleared from the list. */
+let cleared = 0;
+const kinds = new Set(Object.keys(KINDS) as Kind[]);
+
+const notice = byId("notice", HTMLElement);
+const drawing = new Drawing(byId("drawing", HTMLElement), pick);
+const player = new Player(film, kinds, (shots, atMs) => drawing.showPackets(shots, atMs));
+const list = new PacketList(pick);
+const matrix = new Matrix();
+const ports = new Ports((line) => run([line]));
+const terminal = new Terminal({ session: () => session, onLines: run });
+const sheet = new PacketSheet((number) => {
+  list.mark(undefined);
+  list.focus(number);
+});
+
+makeLegend();
+makeExamples();
+followTheme(byId("theme", HTMLButtonElement));
+byId("share", HTMLButtonElement).addEventListener("click", () => void share());
+byId("restart", HTMLButtonElement).addEventListener("click", () => {
+  begin([]);
+  terminal.focus();
+});
+byId("clear", HTMLButtonElement).addEventListener("click", () => {
+  cleared = session.record.packets.at(-1)?.number ?? 0;
+  refreshList();
+});
+addEventListener("hashchange", () => void open());
+refresh();
+void open();
+
+/** Lines are run one after the other, whatever becomes of each, as in a terminal. */
+function run(lines: readonly string[]): void {
+  say("");
+  terminal.write(lines.map((line) => session.run(line)));
+  const { steps } = session.record;
+  const from = film.shots.length;
+  // The record forgets its oldest packets: then the film begins anew, with what is left.
+  if (filmed > steps.length) newFilm();
+  for (const step of steps.slice(filmed)) film.add(step);
+  filmed = steps.length;
+  refresh();
+  const first = film.shots[from];
+  if (first !== undefined) player.playFrom(first.startMs);
+}
+
+function newFilm(): void {
+  film = new Film();
+  filmed = 0;
+  player.load(film);
+}
+
+/** A new host, and lines for it. */
+function begin(lines: readonly string[]): void {
+  session = new Session();
+  cleared = 0;
+  sheet.close();
+  newFilm();
+  terminal.clear();
+  refresh();
+  if (lines.length > 0) run(lines);
+}
+
+function refresh(): void {
+  drawing.show(session.world);
+  ports.show(session);
+  refreshList();
+  // Behind what is to be seen at once: it runs all lines once more.
+  setTimeout(() => matrix.show(reachOf(session.lines)));
+}
+
+function refreshList(): void {
+  list.show(session.record.packets, kinds, cleared);
+}
+
+function pick(packet: Packet): void {
+  const shot = film.shots.find((one) => one.packet === packet);
+  if (shot !== undefined) player.seek(shot);
+  list.mark(packet.number);
+  sheet.show(packet);
+}
+
+function makeLegend(): void {
+  const parts = (Object.keys(KINDS) as Kind[]).map((kind) => {
+    const input = element("input", { type: "checkbox", id: `kind-${kind}` });
+    input.checked = true;
+    input.addEventListener("change", () => {
+      if (input.checked) kinds.add(kind);
+      else kinds.delete(kind);
+      player.setKinds(kinds);
+      refreshList();
+    });
+    const icon = svg("svg", {
+      viewBox: "-10 -10 20 20",
+      class: `icon ${kind}`,
+      "aria-hidden": "true",
+    });
+    icon.append(shape(kind));
+    return element("label", { for: `kind-${kind}` }, input, icon, KINDS[kind]);
+  });
+  byId("kinds", HTMLElement).append(...parts);
+}
+
+function makeExamples(): void {
+  const choice = byId("example", HTMLSelectElement);
+  choice.append(...examples.map(({ name }, i) => element("option", { value: String(i) }, name)));
+  byId("run-example", HTMLButtonElement).addEventListener("click", () => {
+    const example = examples[Number(choice.value)];
+    if (example !== undefined) begin(linesOf(example.script));
+    terminal.focus();
+  });
+}
+
+async function share(): Promise<void> {
+  history.replaceState(null, "", await fragmentOf(session.lines));
+  try {
+    await navigator.clipboard.writeText(location.href);
+    say("The link is copied: whoever opens it finds this host as it is now.");
+  } catch {
+    say("The link is this page’s address: whoever opens it finds this host as it is now.");
+  }
+}
+
+/** What the page’s address asks for. */
+async function open(): Promise<void> {
+  try {
+    const lines = await linesOfFragment(location.hash);
+    if (lines !== undefined) begin(lines.flatMap(linesOf));
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    say(`This link cannot be read: ${error.message}. The host is as it was.`, true);
+  }
+}
+
+function say(message: string, isWrong = false): void {
+  notice.textContent = message;
+  notice.hidden = message === "";
+  notice.classList.toggle("wrong", isWrong);
+}

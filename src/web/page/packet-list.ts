@@ -1,0 +1,79 @@
+/** Packets as a table: what moves in the drawing, as text. */
+import { tellPlace } from "../../sim/tell.ts";
+import type { Kind } from "../kinds.ts";
+import { hopsOf, lossesOf, type Packet, startOf } from "../record.ts";
+import { byId, element, svg } from "./dom.ts";
+import { shape } from "./drawing.ts";
+
+/** The newest that are listed. */
+const ROWS_MAX = 300;
+
+export class PacketList {
+  readonly #body = byId("list", HTMLElement);
+  readonly #none = byId("no-packets", HTMLElement);
+  readonly #onPick: (packet: Packet) => void;
+
+  constructor(onPick: (packet: Packet) => void) {
+    this.#onPick = onPick;
+  }
+
+  /** The newest first. `since`: packets up to this number are not listed. */
+  show(packets: readonly Packet[], kinds: ReadonlySet<Kind>, since: number): void {
+    const listed = packets
+      .filter(({ kind, number }) => number > since && kinds.has(kind))
+      .slice(-ROWS_MAX)
+      .reverse();
+    this.#body.replaceChildren(...listed.map((packet) => this.#row(packet)));
+    this.#none.hidden = listed.length > 0;
+  }
+
+  mark(number: number | undefined): void {
+    for (const row of this.#body.children)
+      row.classList.toggle("picked", row.getAttribute("data-number") === String(number));
+  }
+
+  /** Where one came from. */
+  focus(number: number): void {
+    this.#body.querySelector<HTMLElement>(`[data-number="${number}"] button`)?.focus();
+  }
+
+  #row(packet: Packet): HTMLElement {
+    const { number, kind, text, startMs } = packet;
+    const pick = element("button", { type: "button", class: "pick" }, text);
+    pick.addEventListener("click", () => this.#onPick(packet));
+    const icon = svg("svg", {
+      viewBox: "-10 -10 20 20",
+      class: `icon ${kind}`,
+      "aria-hidden": "true",
+    });
+    icon.append(shape(kind));
+    return element(
+      "tr",
+      { "data-number": String(number) },
+      element("td", { class: "number" }, String(number)),
+      element("td", { class: "number" }, (startMs / 1000).toFixed(3)),
+      element("td", { class: "what" }, icon, pick),
+      element(
+        "td",
+        {},
+        wayOf(packet),
+        ...lossesOf(packet)
+          .slice(0, 1)
+          .map(({ reason }) => element("span", { class: "lost" }, `lost: ${reason}`)),
+      ),
+    );
+  }
+}
+
+/** `ns0/ipvl0 → host/eth0 → lan/w0`; copies behind a comma. */
+export function wayOf(packet: Packet): string {
+  let way = "";
+  let last: string | undefined;
+  for (const hop of hopsOf(packet)) {
+    const [from, to] = [tellPlace(hop.from), tellPlace(hop.to)];
+    if (from === last) way += ` → ${to}`;
+    else way += `${way === "" ? "" : ", "}${from} → ${to}`;
+    last = to;
+  }
+  return way || startOf(packet);
+}

@@ -1,0 +1,104 @@
+/** What is typed at the simulated host, what it answers, and what packets there were. */
+import { Shell } from "../sim/shell/shell.ts";
+import type { World } from "../sim/shell/world.ts";
+import { Record } from "./record.ts";
+
+/** Lines that are remembered; more are refused, since a link could not carry them. */
+export const LINES_MAX = 2000;
+/** What is typed is called so where it is told what went wrong. */
+const INPUT = "input";
+
+export interface Answer {
+  /** Where the line was typed: `host # `. */
+  readonly prompt: string;
+  readonly line: string;
+  readonly output: string;
+  /** What went wrong. */
+  readonly complaint: string;
+  readonly status: number;
+}
+
+export class Session {
+  readonly record: Record;
+  readonly #shell: Shell;
+  readonly #lines: string[] = [];
+  #output = "";
+  #complaint = "";
+
+  constructor() {
+    this.#shell = new Shell({
+      print: (text) => {
+        this.#output += text;
+      },
+      complain: (text) => {
+        this.#complaint += text;
+      },
+    });
+    this.record = new Record(this.world.simulation);
+  }
+
+  /** The same lines typed at a new host: two of them are alike. Nobody watches it. */
+  static of(lines: readonly string[]): Session {
+    const session = new Session();
+    for (const line of lines) session.run(line, false);
+    return session;
+  }
+
+  get world(): World {
+    return this.#shell.world;
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** Name of the namespace in which lines are run. */
+  get where(): string {
+    return this.#shell.netns.name;
+  }
+
+  get prompt(): string {
+    return `${this.where} # `;
+  }
+
+  /** Its place is told as if all lines were one script. */
+  run(line: string, isWatched = true): Answer {
+    const { prompt } = this;
+    [this.#output, this.#complaint] = ["", ""];
+    const status = this.#lines.length < LINES_MAX ? this.#try(line, isWatched) : this.#refuse();
+    return { prompt, line, output: this.#output, complaint: this.#complaint, status };
+  }
+
+  #refuse(): number {
+    this.#complaint = `${INPUT}: there are ${LINES_MAX} lines already: begin anew\n`;
+    return 1;
+  }
+
+  #try(line: string, isWatched: boolean): number {
+    const before = "\n".repeat(this.#lines.length);
+    this.#lines.push(line);
+    this.world.simulation.witness = isWatched ? this.record.witness : undefined;
+    try {
+      return this.#shell.run(before + line, INPUT);
+    } catch (error) {
+      // Whatever it is, the page goes on: this is a mistake of ours, and the line says which.
+      this.#complaint += `${INPUT}:${this.#lines.length}:1: the simulated host has failed: ${error}\n`;
+      return 1;
+    }
+  }
+}
+
+/** A script's lines, as they are typed: one that ends in a backslash goes on. */
+export function linesOf(script: string): string[] {
+  const lines: string[] = [];
+  let begun = "";
+  for (const line of script.replace(/\r\n?/g, "\n").split("\n")) {
+    if (line.endsWith("\\")) begun += `${line}\n`;
+    else {
+      if ((begun + line).trim() !== "") lines.push((begun + line).trim());
+      begun = "";
+    }
+  }
+  if (begun.trim() !== "") lines.push(begun.trim().replace(/\\$/, "").trim());
+  return lines;
+}
