@@ -11,7 +11,16 @@ import { fileURLToPath } from "node:url";
 const NODE_MIN = 20;
 export const root = fileURLToPath(new URL("..", import.meta.url));
 /** What the build reads. */
-const SOURCES = ["src", "test", "scripts", "examples", "bench", "package.json", "tsconfig.json", "tsconfig.web.json"];
+const SOURCES = [
+  "src",
+  "test",
+  "scripts",
+  "examples",
+  "bench",
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.web.json",
+];
 const STAMP = join(root, "dist", ".built");
 
 /** Said to a person as it is, without a stack. */
