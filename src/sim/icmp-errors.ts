@@ -16,6 +16,11 @@ const NUMBERS: Readonly<Record<Failure, Readonly<Record<4 | 16, readonly [number
   "time exceeded": { 4: [icmp.TIME_EXCEEDED, 0], 16: [icmp.TIME_EXCEEDED6, 0] },
 };
 
+/** Unreachable, source quench, redirect, time exceeded, parameter problem. */
+const ERRORS4: ReadonlySet<number> = new Set([icmp.UNREACHABLE, 4, 5, icmp.TIME_EXCEEDED, 12]);
+/** Types below are errors. */
+const ECHO6_MIN = 128;
+
 /** Bytes of the packet that are told: with the headers before them no more than every link carries. */
 const TOLD_MAX: Readonly<Record<4 | 16, number>> = { 4: 548, 16: 1232 };
 
@@ -24,7 +29,19 @@ export function mayBeTold(f: Frame): boolean {
   if (ethernet.isGroup(f) || !isUnicast(packets.srcOf(f)) || !isUnicast(packets.dstOf(f)))
     return false;
   if (!packets.isIpv6(f) && ipv4.fragmentOffset(f, packets.IP) !== 0) return false;
-  return findFailure(f) === undefined;
+  return !isError(f);
+}
+
+/** Whether an ICMP packet tells of another packet: RFC 792, RFC 4443 §2.1. */
+export function isError(f: Frame): boolean {
+  const at = packets.payloadAt(f);
+  if (packets.isIpv6(f))
+    return (
+      packets.protocolOf(f) === icmp.PROTOCOL6 && icmp.check(f, at) && icmp.type(f, at) < ECHO6_MIN
+    );
+  return (
+    packets.protocolOf(f) === icmp.PROTOCOL && icmp.check(f, at) && ERRORS4.has(icmp.type(f, at))
+  );
 }
 
 const isUnicast = (ip: Ip): boolean =>

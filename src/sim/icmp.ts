@@ -73,7 +73,8 @@ export class Icmp {
   }
 
   /** Tells a packet's sender, who may be here, why it does not go on. */
-  tell(failure: Failure, about: Frame): void {
+  tell(failure: Failure, translated: Frame): void {
+    const about = this.#netns.netfilter?.findUntranslated(translated) ?? translated;
     const sender = packets.srcOf(about);
     if (this.#netns.isLocal(sender)) {
       this.#fail(about, failure, sender);

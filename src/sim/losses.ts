@@ -23,6 +23,12 @@ export const losses: Readonly<Record<string, string>> = {
   "not-forwarding": "for somebody else, and this namespace does not forward",
   "no-host": "nobody answered who its next hop is",
   "time-exceeded": "it has passed too many routers",
+  "netfilter-prerouting": "a rule or policy at prerouting dropped it",
+  "netfilter-input": "a rule or policy at input dropped it, or the table of connections is full",
+  "netfilter-forward": "a rule or policy at forward dropped it",
+  "netfilter-output": "a rule or policy at output dropped it",
+  "netfilter-postrouting":
+    "a rule or policy at postrouting dropped it, or nothing is free to masquerade it as",
   // Cables' and switches'.
   "cable-loss": "lost on the cable",
   "cable-full": "too many frames are on the cable",

@@ -24,6 +24,7 @@ import { type Heard, Icmp } from "./icmp.ts";
 import type { Failure } from "./icmp-errors.ts";
 import { NeighbourDiscovery } from "./neighbour-discovery.ts";
 import { Neighbours } from "./neighbours.ts";
+import { type Hook, Netfilter } from "./netfilter.ts";
 import * as packets from "./packets.ts";
 import { hasPrefix, Routes } from "./routes.ts";
 import type { Simulation } from "./simulation.ts";
@@ -38,6 +39,8 @@ export class Namespace {
   readonly routes: Readonly<Record<4 | 16, Routes>> = { 4: new Routes(), 16: new Routes() };
   /** Whether packets for others go on. Linux: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding. */
   readonly isForwarding: Record<4 | 16, boolean> = { 4: false, 16: false };
+  /** Undefined: there have never been rules, and nothing is asked. */
+  netfilter: Netfilter | undefined;
   readonly #simulation: Simulation;
   readonly #addresses: AddressTable = new AddressTable();
   readonly #neighbours: Map<Device, Readonly<Record<4 | 16, Neighbours>>> = new Map();
@@ -152,30 +155,73 @@ export class Namespace {
     this.#simulation.witness?.lost(device, f, reason);
   }
 
+  /** Whether the rules of a hook let a packet pass; what they do not is lost. */
+  passes(hook: Hook, f: Frame, from: Device | undefined, to: Device | undefined): boolean {
+    if (this.netfilter === undefined) return true;
+    if (this.netfilter.passes(hook, f, from?.name ?? "", to?.name ?? "")) return true;
+    const at = from ?? to;
+    if (at !== undefined) this.lose(at, f, `netfilter-${hook}`);
+    return false;
+  }
+
+  makeNetfilter(): Netfilter {
+    this.netfilter ??= new Netfilter({
+      clock: this.#simulation.clock,
+      masqueradeAs: (name, to) => {
+        const device = this.findDevice(name);
+        return device === undefined ? this.#globalAddress(to) : this.#sourceBy(device, to, to);
+      },
+    });
+    return this.netfilter;
+  }
+
   /** Sends a packet by the routes. Whether there is a way. */
   output(f: Frame): boolean {
     const dst = packets.dstOf(f);
     if (this.isLocal(dst)) {
-      this.#simulation.clock.after(0, () => this.#deliver(f));
+      this.#loop(f);
       return true;
     }
     const route = this.routes[widthOf(dst)].find(dst);
     if (route === undefined) return false;
-    this.#transmit(route.device, f, route.via ?? dst);
+    if (this.passes("output", f, undefined, route.device))
+      this.#emit(undefined, route.device, f, route.via ?? dst);
     return true;
   }
 
-  /** Sends a packet out of this device, whatever other routes say; what is for this namespace stays in it. */
-  outputBy(device: Device, f: Frame, isOnLinkElse: boolean): boolean {
+  /**
+   * Sends what a slave sends out of its master, whatever other routes say; what is for this namespace stays in it. `up`:
+   * the packet is forwarded from there, by the hooks (L3S); undefined: past them (L3). Whether there is a way.
+   */
+  outputBy(master: Device, f: Frame, isOnLinkElse: boolean, up?: Device): boolean {
+    if (up !== undefined && !this.passes("prerouting", f, up, undefined)) return true;
     const dst = packets.dstOf(f);
     if (this.isLocal(dst)) {
-      this.#simulation.clock.after(0, () => this.#deliver(f));
+      this.#simulation.clock.after(0, () => {
+        if (up === undefined && !this.passes("prerouting", f, master, undefined)) return;
+        this.#deliver(up ?? master, f);
+      });
       return true;
     }
-    const route = this.routes[widthOf(dst)].find(dst, device);
+    const route = this.routes[widthOf(dst)].find(dst, master);
     if (route === undefined && !isOnLinkElse) return false;
-    this.#transmit(device, f, route?.via ?? dst);
+    const next = route?.via ?? dst;
+    if (up === undefined) this.#transmit(master, f, next);
+    else if (this.passes("forward", f, up, master)) this.#emit(up, master, f, next);
     return true;
+  }
+
+  /** What comes from the wire for a slave is forwarded to where they are (L3S). Whether it may go on. */
+  forwardTo(up: Device, master: Device, f: Frame): boolean {
+    const reason = ethernet.isGroup(f)
+      ? "not-forwarding"
+      : packets.ttlOf(f) <= 1 && this.#refuse(f, "time exceeded");
+    if (reason !== false) this.lose(master, f, reason);
+    return (
+      reason === false &&
+      this.passes("forward", f, master, up) &&
+      this.passes("postrouting", f, master, up)
+    );
   }
 
   /** Asks for an echo. `onEnd` hears who said what, or undefined: nobody anything in this time. False: there is no way. */
@@ -188,14 +234,38 @@ export class Namespace {
     if (this.isLocal(to)) return to;
     const route = this.routes[widthOf(to)].find(to);
     if (route === undefined) return undefined;
+    return this.#sourceBy(route.device, to, route.via ?? to);
+  }
+
+  /** Of the device's addresses the neighbour's best, or else one of another device. */
+  #sourceBy(device: Device, to: Ip, next: Ip): Ip | undefined {
     const isUsable = (one: Address) => one.ip.length === to.length && !one.isTentative;
-    const own = this.addressesOf(route.device).filter(isUsable);
-    const next = route.via ?? to;
-    return (
+    const own = this.addressesOf(device).filter(isUsable);
+    const found =
       own.find((one) => hasPrefix(next, one) && isLinkLocal6(one.ip) === isLinkLocal6(to)) ??
-      own.find((one) => isLinkLocal6(one.ip) === isLinkLocal6(to)) ??
-      this.#addresses.list().find((one) => isUsable(one) && !isLinkLocal6(one.ip))
-    )?.ip;
+      own.find((one) => isLinkLocal6(one.ip) === isLinkLocal6(to));
+    return found?.ip ?? this.#globalAddress(to);
+  }
+
+  #globalAddress(to: Ip): Ip | undefined {
+    const isUsable = (one: Address) =>
+      one.ip.length === to.length && !one.isTentative && !isLinkLocal6(one.ip);
+    return this.#addresses.list().find(isUsable)?.ip;
+  }
+
+  /** To this namespace itself. */
+  #loop(f: Frame): void {
+    const lo = this.devices.find(({ isLoopback }) => isLoopback);
+    if (!this.passes("output", f, undefined, lo) || !this.passes("postrouting", f, undefined, lo))
+      return;
+    this.#simulation.clock.after(0, () => {
+      if (this.passes("prerouting", f, lo, undefined)) this.#deliver(lo, f);
+    });
+  }
+
+  /** The last hook, and out. */
+  #emit(from: Device | undefined, to: Device, f: Frame, next: Ip): void {
+    if (this.passes("postrouting", f, from, to)) this.#transmit(to, f, next);
   }
 
   #transmit(device: Device, f: Frame, next: Ip): void {
@@ -203,7 +273,7 @@ export class Namespace {
     else this.neighboursOf(device, widthOf(next)).output(f, next);
   }
 
-  /** Undefined: it has gone on, or was heard. */
+  /** Undefined: it has gone on, was heard, or has been told as lost already. */
   #take(device: Device, f: Frame): string | undefined {
     if (f.length < ethernet.HEADER) return "runt";
     if (!isFor(f, device.mac)) return "other-host";
@@ -222,27 +292,35 @@ export class Namespace {
   }
 
   #inputIp(device: Device, f: Frame): string | undefined {
-    const dst = packets.dstOf(f);
-    if (packets.isIpv6(f) && this.#discovery.hear(device, f)) return undefined;
+    if (!this.passes("prerouting", f, device, undefined)) return undefined;
+    if (packets.isDiscovery(f)) {
+      if (this.passes("input", f, device, undefined)) this.#discovery.hear(device, f);
+      return undefined;
+    }
     if (!packets.isIpv6(f) && this.isLocal(packets.srcOf(f))) return "martian-source";
     if (device.input?.(f)) return undefined;
-    if (!this.isLocal(dst)) return this.#forward(f);
-    this.#deliver(f);
+    if (!this.isLocal(packets.dstOf(f))) return this.#forward(device, f);
+    this.#deliver(device, f);
     return undefined;
   }
 
   /** To whoever waits for it in this namespace. */
-  #deliver(f: Frame): void {
-    this.#icmp.hear(f);
+  #deliver(from: Device | undefined, f: Frame): void {
+    if (this.passes("input", f, from, undefined)) this.#icmp.hear(f);
   }
 
-  #forward(f: Frame): string | undefined {
+  #forward(from: Device, f: Frame): string | undefined {
     const ttl = packets.ttlOf(f);
     if (ethernet.isGroup(f) || !this.isForwarding[packets.isIpv6(f) ? 16 : 4])
       return "not-forwarding";
     if (ttl <= 1) return this.#refuse(f, "time exceeded");
+    const dst = packets.dstOf(f);
+    const route = this.routes[widthOf(dst)].find(dst);
+    if (route === undefined) return this.#refuse(f, "no route");
     packets.setTtl(f, ttl - 1);
-    return this.output(f) ? undefined : this.#refuse(f, "no route");
+    if (this.passes("forward", f, from, route.device))
+      this.#emit(from, route.device, f, route.via ?? dst);
+    return undefined;
   }
 
   #refuse(f: Frame, failure: Failure): string {

@@ -37,14 +37,10 @@ export class NeighbourDiscovery {
       );
   }
 
-  /** Whether the IPv6 packet was neighbour discovery. */
-  hear(device: Device, f: Frame): boolean {
-    if (!ndisc.isIcmp6(f, packets.IP)) return false;
+  hear(device: Device, f: Frame): void {
     const type = ndisc.type(f, packets.IP);
     if (type === ndisc.NEIGHBOUR_SOLICITATION) this.#hearSolicitation(device, f);
     else if (type === ndisc.NEIGHBOUR_ADVERTISEMENT) this.#hearAdvertisement(device, f);
-    else return false;
-    return true;
   }
 
   /** Asks for the MAC of a neighbour: everybody, or who had it last. */
@@ -61,7 +57,7 @@ export class NeighbourDiscovery {
       if (!isThere()) return;
       const group = packets.solicitedNode(ip);
       const probe = packets.solicitation(packets.UNSPECIFIED6, group, ip, device.mac);
-      device.sendTo(probe, packets.groupMac(group));
+      this.#send(device, probe, packets.groupMac(group));
       this.#simulation.clock.after(DAD_MS, () => {
         if (isThere()) address.isTentative = false;
       });
@@ -74,14 +70,14 @@ export class NeighbourDiscovery {
     if (ours === undefined) return;
     if (ndisc.isDadProbe(f, packets.IP)) {
       if (ours.isTentative) this.#netns.removeAddress(ours);
-      else advertise(device, target, packets.ALL_NODES, undefined, ndisc.OVERRIDE);
+      else this.#advertise(device, target, packets.ALL_NODES, undefined, ndisc.OVERRIDE);
       return;
     }
     if (ours.isTentative) return;
     const src = packets.srcOf(f);
     const mac = optionMac(f, ndisc.SOURCE_LINK_LAYER) ?? srcMac(f);
     this.#netns.neighboursOf(device, 16).learn(src, mac, false, true);
-    advertise(device, target, src, mac, ndisc.SOLICITED | ndisc.OVERRIDE);
+    this.#advertise(device, target, src, mac, ndisc.SOLICITED | ndisc.OVERRIDE);
   }
 
   #hearAdvertisement(device: Device, f: Frame): void {
@@ -110,13 +106,20 @@ export class NeighbourDiscovery {
     if (from === undefined) return;
     const to = mac === undefined ? packets.solicitedNode(ip) : ip;
     const f = packets.solicitation(from.ip, to, ip, device.mac);
-    device.sendTo(f, mac ?? packets.groupMac(to));
+    this.#send(device, f, mac ?? packets.groupMac(to));
   }
-}
 
-function advertise(device: Device, target: Ip, to: Ip, mac: Mac | undefined, flags: number): void {
-  const f = packets.advertisement(target, to, target, device.mac, flags);
-  device.sendTo(f, mac ?? packets.groupMac(to));
+  #advertise(device: Device, target: Ip, to: Ip, mac: Mac | undefined, flags: number): void {
+    const f = packets.advertisement(target, to, target, device.mac, flags);
+    this.#send(device, f, mac ?? packets.groupMac(to));
+  }
+
+  #send(device: Device, f: Frame, mac: Mac): void {
+    const passes =
+      this.#netns.passes("output", f, undefined, device) &&
+      this.#netns.passes("postrouting", f, undefined, device);
+    if (passes) device.sendTo(f, mac);
+  }
 }
 
 const srcMac = (f: Frame): Mac => macFrom(ethernet.srcHigh(f), ethernet.srcLow(f));

@@ -17,6 +17,8 @@ export const UNSPECIFIED6: Ip = new Uint8Array(16);
 const TTL = 64;
 /** RFC 4861 §7.1: one from farther away is not believed. */
 const TTL_OF_NEIGHBOURS = 255;
+/** RFC 8200 §4.5 */
+const NEXT_HEADER_FRAGMENT = 44;
 
 export interface Header {
   readonly src: Ip;
@@ -58,10 +60,25 @@ export const srcOf = (f: Frame): Ip =>
 export const dstOf = (f: Frame): Ip =>
   isIpv6(f) ? bytesAt(f, ipv6.dstAt(IP), 16) : bytesAt(f, IP + 16, 4);
 
+/** A piece of a packet, the first one too. */
+export const isFragment = (f: Frame): boolean =>
+  isIpv6(f)
+    ? ipv6.nextHeader(f, IP) === NEXT_HEADER_FRAGMENT
+    : ipv4.fragmentOffset(f, IP) !== 0 || ipv4.moreFragments(f, IP);
+
 export function setTtl(f: Frame, ttl: number): void {
   if (isIpv6(f)) ipv6.setHopLimit(f, IP, ttl);
   else ipv4.setTtl(f, IP, ttl);
 }
+
+/** Neighbour discovery, RFC 4861 §4, without redirects. */
+export const isDiscovery = (f: Frame): boolean =>
+  isIpv6(f) &&
+  ndisc.isIcmp6(f, IP) &&
+  ndisc.type(f, IP) >= ndisc.ROUTER_SOLICITATION &&
+  ndisc.type(f, IP) <= ndisc.NEIGHBOUR_ADVERTISEMENT;
+
+export const copyOf = (f: Frame): Frame => Frame.of(f.view().slice());
 
 export const bytesAt = (f: Frame, at: number, length: number): Uint8Array =>
   f.bytes.slice(f.start + at, f.start + at + length);

@@ -1,6 +1,6 @@
 /** An ipvlan port of the simulated host: the driver's own files between a master's device and its slaves'. */
 import { DataPath } from "../driver/data-path.ts";
-import type { DecisionPort, Slave } from "../driver/decide/machine.ts";
+import { type DecisionPort, NOBODY, type Slave } from "../driver/decide/machine.ts";
 import * as v from "../driver/decide/verdict.ts";
 import type { Hook } from "../driver/explain.ts";
 import { GroupTable } from "../driver/group-table.ts";
@@ -16,11 +16,15 @@ import type { Simulation } from "./simulation.ts";
 const COPIES_AT_ONCE = 64;
 
 const LOOPBACK_NET = 127;
+/** The engines add the master's number to it: rules that are for both say `ipvlup*`. */
+const UP_NAME = "ipvlup";
 
 export class SimulatedPort {
   readonly master: Device;
   readonly port: Port;
   readonly statistics: Statistics = new Statistics();
+  /** Where slaves are, as the hooks of the master's namespace see it in L3S. No namespace has it. */
+  readonly #up: Device;
   readonly #simulation: Simulation;
   readonly #path: DataPath;
   readonly #groups: GroupTable = new GroupTable();
@@ -35,6 +39,7 @@ export class SimulatedPort {
   constructor(master: Device, simulation: Simulation, said: Said) {
     this.master = master;
     this.#at = master;
+    this.#up = new Device({ name: UP_NAME, mac: master.mac });
     this.#simulation = simulation;
     this.port = new Port({ mac: master.mac });
     this.#path = new DataPath({
@@ -52,7 +57,7 @@ export class SimulatedPort {
       },
     });
     master.intake = (f) => this.#take("receive", f);
-    master.input = (f) => this.port.settings.mode === "l3s" && this.#take("input", f);
+    master.input = (f) => this.port.settings.mode === "l3s" && this.#input(f);
     this.configure(said);
   }
 
@@ -118,6 +123,13 @@ export class SimulatedPort {
     this.master.input = undefined;
   }
 
+  /** L3S: forwarded to its slave, if it has one, when the rules let it pass. Whether the master's stack is not to get it. */
+  #input(f: Frame): boolean {
+    const { master } = this;
+    if (this.port.ownerOf(packets.dstOf(f)) === NOBODY) return false;
+    return !master.netns?.forwardTo(this.#up, master, f) || this.#take("input", f);
+  }
+
   #take(hook: Exclude<Hook, "xmit">, f: Frame): boolean {
     this.#simulation.witness?.decides(this, hook, this.master, f);
     this.#isTaken = false;
@@ -148,7 +160,9 @@ export class SimulatedPort {
     this.#hop(master, f);
     const src = packets.srcOf(f);
     if (src.length === 4 && src[0] === LOOPBACK_NET) return this.#lose(f, v.BAD_SOURCE);
-    return master.netns?.outputBy(master, f, src.length === 4) ? 0 : this.#lose(f, v.NO_ROUTE);
+    const up = this.port.settings.mode === "l3s" ? this.#up : undefined;
+    const hasWay = master.netns?.outputBy(master, f, src.length === 4, up);
+    return hasWay ? 0 : this.#lose(f, v.NO_ROUTE);
   }
 
   #hop(to: Device, f: Frame): void {

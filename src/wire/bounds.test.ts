@@ -11,6 +11,7 @@ import * as ipv4 from "./ipv4.ts";
 import * as ipv6 from "./ipv6.ts";
 import * as ndisc from "./ndisc.ts";
 import * as pseudoHeader from "./pseudo-header.ts";
+import * as tcp from "./tcp.ts";
 import * as udp from "./udp.ts";
 
 /** One of each kind, from test/kernel/verdicts.json. */
@@ -47,7 +48,7 @@ const accessors = (header: object): [string, Accessor][] =>
       /^(function \w+)?\(f(, \w+)?\)/.test(String(value)) && !/^(fill|pop|set)/.test(name),
   );
 
-const headers = { arp, eth, icmp, ipv4, ipv6, ndisc, pseudoHeader, udp };
+const headers = { arp, eth, icmp, ipv4, ipv6, ndisc, pseudoHeader, tcp, udp };
 
 test("no accessor throws or changes a byte, whatever the bytes and wherever it looks", () => {
   const all = Object.values(headers).flatMap(accessors);
@@ -65,10 +66,13 @@ test("no accessor throws or changes a byte, whatever the bytes and wherever it l
 });
 
 test("filling in a checksum of a damaged packet stays inside the frame", () => {
-  const fills = [ipv4.fillChecksum, icmp.fillChecksum4, icmp.fillChecksum6, udp.fillChecksum4];
+  const fills = [
+    ...[ipv4.fillChecksum, icmp.fillChecksum4, icmp.fillChecksum6, udp.fillChecksum4],
+    ...[udp.fillChecksum6, tcp.fillChecksum4, tcp.fillChecksum6],
+  ];
   fc.assert(
     fc.property(anyBytes, anyAt, (bytes, at) => {
-      for (const fill of [...fills, udp.fillChecksum6]) {
+      for (const fill of fills) {
         const around = Uint8Array.of(...bytes, ...new Uint8Array(100).fill(0xee));
         fill(new Frame().set(around, 0, bytes.length), at);
         assert.ok(around.subarray(bytes.length).every((byte) => byte === 0xee));
@@ -78,7 +82,7 @@ test("filling in a checksum of a damaged packet stays inside the frame", () => {
 });
 
 /** What one header's accessors say, once of the frame as it is and once with more bytes behind it. */
-const checked = { arp, icmp, ipv4, ipv6, udp };
+const checked = { arp, icmp, ipv4, ipv6, tcp, udp };
 for (const [name, header] of Object.entries(checked))
   test(`${name}: after check, nothing reads past the end`, () => {
     const reads = accessors(header).filter(([accessor]) => accessor !== "check");

@@ -5,14 +5,14 @@
 import { formatIp, formatMac, ip4FromNumber, ip6From, macFrom } from "./address.ts";
 import * as arp from "./arp.ts";
 import * as eth from "./ethernet.ts";
-import { type Frame, u8, u16 } from "./frame.ts";
+import { type Frame, u16 } from "./frame.ts";
 import * as icmp from "./icmp.ts";
 import * as ipv4 from "./ipv4.ts";
 import * as ipv6 from "./ipv6.ts";
 import * as ndisc from "./ndisc.ts";
+import * as tcp from "./tcp.ts";
 import * as udp from "./udp.ts";
 
-const PROTOCOL_TCP = 6;
 /** More tags than 802.1ad knows are not unwrapped. */
 const TAGS_MAX = 2;
 
@@ -83,8 +83,10 @@ function payload(f: Frame, protocol: number, at: number): string {
   switch (protocol) {
     case udp.PROTOCOL:
       return f.length < at + udp.HEADER ? "udp, truncated" : `udp ${ports(f, at)}`;
-    case PROTOCOL_TCP:
-      return f.length < at + 20 ? "tcp, truncated" : `tcp ${ports(f, at)}${tcpFlags(f, at)}`;
+    case tcp.PROTOCOL:
+      return f.length < at + tcp.MIN_HEADER
+        ? "tcp, truncated"
+        : `tcp ${ports(f, at)}${tcpFlags(f, at)}`;
     case icmp.PROTOCOL:
       return icmpMessage(f, at, "icmp", icmp.ECHO_REQUEST, icmp.ECHO_REPLY);
     case icmp.PROTOCOL6:
@@ -108,7 +110,7 @@ const ports = (f: Frame, at: number): string => `${udp.srcPort(f, at)} > ${udp.d
 /** RFC 9293 §3.1, from the lowest bit on. */
 const tcpFlags = (f: Frame, at: number): string =>
   ["fin", "syn", "rst", "psh", "ack", "urg"]
-    .filter((_, bit) => (u8(f, at + 13) >> bit) & 1)
+    .filter((_, bit) => (tcp.flags(f, at) >> bit) & 1)
     .map((name) => ` ${name}`)
     .join("");
 

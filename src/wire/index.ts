@@ -17,4 +17,5 @@ export * as ipv4 from "./ipv4.ts";
 export * as ipv6 from "./ipv6.ts";
 export * as ndisc from "./ndisc.ts";
 export * as pseudoHeader from "./pseudo-header.ts";
+export * as tcp from "./tcp.ts";
 export * as udp from "./udp.ts";

@@ -2,21 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Shell } from "./shell.ts";
-
-function run(script: string): { status: number; said: string; complaint: string } {
-  let [said, complaint] = ["", ""];
-  const shell = new Shell({
-    print: (text) => {
-      said += text;
-    },
-    complain: (text) => {
-      complaint += text;
-    },
-  });
-  const status = shell.run(script, "script");
-  return { status, said, complaint };
-}
+import { runScript as run } from "../../../test/sim-shell.ts";
 
 const inside = (device: string, address: string) => `
   ip link set dev ${device} up
@@ -186,7 +172,7 @@ for (const [line, status, complaint] of [
   ["ip addr add 10.0.0.999/24 dev eth0", 1, /prefix is expected rather than "10.0.0.999\/24"/],
   ["ip route add default via 192.0.2.1", 2, "Error: Nexthop has invalid gateway."],
   ["ip route del 192.0.2.0/24 dev eth0", 2, "RTNETLINK answers: No such process"],
-  ["tcpdump -i eth0", 1, /has ip, bridge, ping, sysctl, sleep, sh and exit/],
+  ["tcpdump -i eth0", 1, /has ip, bridge, ping, sysctl, nft, .* and exit/],
   ["ping -f 10.0.0.1", 1, /-c COUNT/],
   ["sleep -1", 1, /numbers above 0/],
 ] as const)

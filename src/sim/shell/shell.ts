@@ -15,9 +15,12 @@ import type { Heard } from "../icmp.ts";
 import type { Failure } from "../icmp-errors.ts";
 import type { Namespace } from "../namespace.ts";
 import { getIp, getNamespace, unknown } from "./common.ts";
+import { conntrack } from "./conntrack.ts";
+import { iptables } from "./iptables.ts";
 import { address, neighbour, route } from "./layer3.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
 import { bridge, link } from "./link.ts";
+import { nft } from "./nft.ts";
 import { HOST, World } from "./world.ts";
 
 /** Pings of one command, and seconds of one sleep. */
@@ -111,6 +114,13 @@ export class Shell {
         return 0;
       case "sysctl":
         return sysctl(netns, words);
+      case "nft":
+        return this.#say(nft(netns, words));
+      case "iptables":
+      case "ip6tables":
+        return this.#say(iptables(netns, program, words));
+      case "conntrack":
+        return this.#say(conntrack(netns, this.world.clock, words));
       case "exit":
         if (this.#inside.length > 1) this.#inside.pop();
         return 0;
@@ -119,7 +129,7 @@ export class Shell {
         this.#inside.push(netns);
         return 0;
     }
-    throw unknown(program, "command", "ip, bridge, ping, sysctl, sleep, sh and exit");
+    throw unknown(program, "command", COMMANDS);
   }
 
   #ip(netns: Namespace, line: readonly string[]): number {
@@ -129,8 +139,11 @@ export class Shell {
     const at = name === undefined ? netns : getNamespace(this.world, name);
     if (object === undefined) throw unknown("", "ip", OBJECTS);
     if (matches(object, "netns")) return this.#netns(words);
-    const said = this.#object(at, object, words, family);
-    if (said !== "") this.#print(said);
+    return this.#say(this.#object(at, object, words, family));
+  }
+
+  #say(text: string): 0 {
+    if (text !== "") this.#print(text);
     return 0;
   }
 
@@ -244,6 +257,8 @@ function sysctl(netns: Namespace, words: readonly string[]): number {
   return 0;
 }
 
+const COMMANDS =
+  "ip, bridge, ping, sysctl, nft, iptables, ip6tables, conntrack, sleep, sh and exit";
 const OBJECTS = "netns, link, addr, route and neigh";
 
 const tell = (name: string, { line, column }: Line["place"], message: string): string =>
