@@ -1,14 +1,6 @@
 /** The driver on its own: requests that come twice, that come too late, and what a failure leaves behind. */
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { Fakes, failure } from "../../test/docker/fakes.ts";
@@ -189,8 +181,7 @@ test("masters that we made are made again when they are gone, at the start or fo
 });
 
 test("a network that cannot be written down leaves nothing", async () => {
-  mkdirSync(dirname(dirname(fakes.file)), { recursive: true });
-  writeFileSync(dirname(fakes.file), "a file where the folder should be");
+  fakes.breakState();
   await assert.rejects(driver.createNetwork(network({})));
   assert.deepEqual([...fakes.devices], ["lo", "eth0"]);
   assert.deepEqual(driver.state.networks, []);
@@ -199,16 +190,26 @@ test("a network that cannot be written down leaves nothing", async () => {
 test("a network whose end cannot be written down stays, with its master", async () => {
   await driver.createNetwork(network({}));
   await driver.createNetwork(network({}, NetworkID.replace("d", "e")));
-  const folder = dirname(fakes.file);
-  renameSync(folder, `${folder}.away`);
-  writeFileSync(folder, "a file where the folder should be");
+  const mend = fakes.breakState();
   await assert.rejects(driver.deleteNetwork({ NetworkID }));
   assert.ok(fakes.devices.has(OWN));
   assert.equal(driver.state.networks.length, 2);
-  rmSync(folder);
-  renameSync(`${folder}.away`, folder);
+  mend();
   await driver.deleteNetwork({ NetworkID });
   assert.ok(!fakes.devices.has(OWN));
+});
+
+test("what cannot be undone after a failure is told with the failure", async () => {
+  await driver.createNetwork(network({}));
+  const refuse = () => {
+    throw new Error("no devices today");
+  };
+  fakes.parents.make = refuse;
+  fakes.breakState();
+  await assert.rejects(driver.deleteNetwork({ NetworkID }), {
+    message: /state\.json cannot be written: .*; and what was done before stays: no devices today$/,
+  });
+  assert.equal(driver.state.networks.length, 1);
 });
 
 test("an option that is no string is refused: it would be passed over for a master of its own", async () => {

@@ -52,8 +52,9 @@ export class Driver {
       try {
         this.state.putNetwork(network);
       } catch (error) {
-        if (made) this.#parents.remove(network.parent);
-        throw error;
+        throw undone(error as Error, () => {
+          if (made) this.#parents.remove(network.parent);
+        });
       }
       return {};
     });
@@ -125,8 +126,7 @@ export class Driver {
     try {
       this.state.dropNetwork(id);
     } catch (error) {
-      this.#makeParent(network);
-      throw error;
+      throw undone(error as Error, () => this.#makeParent(network));
     }
   }
 
@@ -195,5 +195,18 @@ export class Driver {
     const found = this.state.findEndpoint(EndpointID);
     if (found?.networkId === NetworkID) return found;
     throw new Error(`endpoint ${EndpointID} is not known to the driver`);
+  }
+}
+
+/** The error, after what was done before it is undone; where that fails it says both. */
+function undone(error: Error, undo: () => void): Error {
+  try {
+    undo();
+    return error;
+  } catch (another) {
+    const { message } = another as Error;
+    return new Error(`${error.message}; and what was done before stays: ${message}`, {
+      cause: error,
+    });
   }
 }

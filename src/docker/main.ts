@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { openLog } from "../daemon/log.ts";
 import { Driver } from "./driver.ts";
 import { GRACE_MS, listDockerNetworks, Orphans } from "./orphans.ts";
@@ -15,6 +16,8 @@ export const PLUGIN_SOCKET = "/run/docker/plugins/ipvl.sock";
 const STATE_FILE = "/var/lib/ipvlan/docker/state.json";
 /** Until dockerd lists a network that it has just made. */
 const LISTED_MS = 2000;
+/** For the answers to what was asked before the end. Whoever has asked by halves is not waited for longer. */
+const CLOSING_MS = 3000;
 
 /** Serves until a signal ends it; resolves at once to false if another driver serves. */
 export async function runDriver(script: string): Promise<boolean> {
@@ -49,7 +52,7 @@ export async function runDriver(script: string): Promise<boolean> {
   clearInterval(timer);
   clearTimeout(soon);
   watch.close();
-  await server.close(); // what was asked before is answered
+  await Promise.race([server.close(), sleep(CLOSING_MS)]);
   rmSync(PLUGIN_SOCKET, { force: true });
   log.info("driver stopped");
   return true;

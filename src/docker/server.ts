@@ -37,7 +37,9 @@ export function buildServer(driver: Driver, log: Log): FastifyInstance {
     reply.header("content-type", MEDIA_TYPE);
   });
   server.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ Err: `the driver has no ${request.url.slice(0, 80)}` }),
+    reply
+      .code(404)
+      .send({ Err: `the driver has no ${request.method} ${request.url.slice(0, 80)}` }),
   );
   server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const { message, statusCode = 200 } = error; // what the driver refuses is an answer

@@ -11,6 +11,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -98,8 +99,12 @@ export class State {
   }
 
   #write(known: Known): void {
-    if (known.networks.length + known.endpoints.length === 0) removeFile(this.#file);
-    else replaceFile(this.#file, JSON.stringify(known));
+    try {
+      if (known.networks.length + known.endpoints.length === 0) removeFile(this.#file);
+      else replaceFile(this.#file, JSON.stringify(known));
+    } catch (cause) {
+      throw new Error(`${this.#file} cannot be written: ${(cause as Error).message}`, { cause });
+    }
     this.#known = known;
   }
 }
@@ -112,8 +117,9 @@ function read(file: string): Known {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return NOTHING;
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return NOTHING;
+    throw new Error(`${file} cannot be read: ${message}`, { cause: error });
   }
   const known = parse(text);
   if (known !== undefined) return known;
@@ -145,18 +151,56 @@ const areStrings = (all: readonly unknown[]): boolean =>
 
 /** All or nothing, whenever we are killed. */
 function replaceFile(file: string, text: string): void {
-  const [folder, draft] = [dirname(file), `${file}.new`];
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const draft = `${file}.new`;
   try {
+    makeFolders(file);
     synced(draft, "w", (fd) => writeFileSync(fd, text));
     renameSync(draft, file);
   } catch (error) {
-    rmSync(draft, { force: true });
+    try {
+      unlinkSync(draft);
+    } catch {} // it has not come to that
+    removeFolders(file);
     throw error;
   }
+  syncFolder(dirname(file));
+}
+
+/** Nothing is left where nothing is known. */
+function removeFile(file: string): void {
+  rmSync(`${file}.new`, { force: true });
+  rmSync(file, { force: true });
+  syncFolder(dirname(file));
+  removeFolders(file);
+}
+
+/** The file's own and the one above it, which are ours. */
+const foldersOf = (file: string): string[] => [dirname(file), dirname(dirname(file))];
+
+/** Not at once: mkdir's `recursive` takes a read-only file system for ENOENT. */
+function makeFolders(file: string): void {
+  for (const folder of foldersOf(file).reverse())
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+}
+
+function removeFolders(file: string): void {
+  for (const folder of foldersOf(file))
+    try {
+      rmdirSync(folder);
+    } catch {
+      return; // not there, or somebody else's files are in it
+    }
+}
+
+/** What has changed in it is in place whether this succeeds or not: only a power cut could undo it. */
+function syncFolder(folder: string): void {
   try {
     synced(folder, "r", () => {});
-  } catch {} // It is in place: only a power cut could undo that.
+  } catch {}
 }
 
 /** Until it is on the disk. */
@@ -168,16 +212,4 @@ function synced(path: string, flags: "r" | "w", write: (fd: number) => void): vo
   } finally {
     closeSync(fd);
   }
-}
-
-/** Nothing is left where nothing is known. */
-function removeFile(file: string): void {
-  rmSync(file, { force: true });
-  rmSync(`${file}.new`, { force: true });
-  for (const folder of [dirname(file), dirname(dirname(file))])
-    try {
-      rmdirSync(folder);
-    } catch {
-      return; // not there, or somebody else's files are in it
-    }
 }

@@ -1,13 +1,12 @@
 /** Many endpoints on one port, asked for at once as dockerd would for a crowd of containers. */
 import assert from "node:assert/strict";
-import { request } from "node:http";
 import { test } from "node:test";
 import { shell } from "../../scripts/lab.ts";
 import { leftovers, onDocker } from "./ground.ts";
+import { ask } from "./plugin.ts";
 
 const COUNT = 200;
 const NetworkID = "c".repeat(64);
-const SOCKET = "/run/docker/plugins/ipvl.sock";
 
 await onDocker(import.meta.url, {}, () => {
   test(`${COUNT} endpoints at once: each has its slave, and nothing stays of them`, async (t) => {
@@ -35,17 +34,3 @@ await onDocker(import.meta.url, {}, () => {
     assert.deepEqual(await leftovers(), []);
   });
 });
-
-function ask<Answer extends object>(method: string, body: object): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: SOCKET, path: `/NetworkDriver.${method}`, method: "POST" });
-    asked.on("error", reject).on("response", async (response) => {
-      let text = "";
-      for await (const piece of response.setEncoding("utf8")) text += piece;
-      const answer = JSON.parse(text) as Answer & { readonly Err?: string };
-      if (answer.Err === undefined) resolve(answer);
-      else reject(new Error(`${method}: ${answer.Err}`));
-    });
-    asked.end(JSON.stringify(body));
-  });
-}

@@ -1,7 +1,7 @@
 /** A driver without a kernel: the daemon and the devices are tables, the state is a file in a folder of its own. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ControlFailure } from "../../src/client/client.ts";
 import type { CreateLink, LinkInfo } from "../../src/daemon/control.ts";
 import { Driver, type Slaves } from "../../src/docker/driver.ts";
@@ -47,6 +47,18 @@ export class Fakes {
     make: (name) => void this.devices.add(name),
     remove: (name) => void this.devices.delete(name),
   };
+
+  /** From now on the state cannot be written, until what this returns is called. */
+  breakState(): () => void {
+    const folder = dirname(this.file);
+    mkdirSync(folder, { recursive: true });
+    renameSync(folder, `${folder}.away`);
+    writeFileSync(folder, "a file where the folder should be");
+    return () => {
+      rmSync(folder);
+      renameSync(`${folder}.away`, folder);
+    };
+  }
 
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });

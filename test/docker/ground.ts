@@ -54,7 +54,7 @@ export async function onDocker(
 export const dockerd: Service = new Service(DOCKERD, "docker version");
 export const driver: Service = new Service(
   ["ipvlan", "docker", "run"],
-  "test -S /run/docker/plugins/ipvl.sock",
+  "grep -q /run/docker/plugins/ipvl.sock /proc/net/unix", // a driver that was killed has left its file
 );
 
 async function endGround(): Promise<void> {
