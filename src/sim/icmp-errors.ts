@@ -7,12 +7,13 @@ import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as packets from "./packets.ts";
 
-export type Failure = "no route" | "no host" | "time exceeded";
+export type Failure = "no route" | "no host" | "no port" | "time exceeded";
 
 /** Type and code, by family. */
 const NUMBERS: Readonly<Record<Failure, Readonly<Record<4 | 16, readonly [number, number]>>>> = {
   "no route": { 4: [icmp.UNREACHABLE, icmp.NO_ROUTE], 16: [icmp.UNREACHABLE6, icmp.NO_ROUTE] },
   "no host": { 4: [icmp.UNREACHABLE, icmp.NO_HOST], 16: [icmp.UNREACHABLE6, icmp.NO_ADDRESS6] },
+  "no port": { 4: [icmp.UNREACHABLE, icmp.NO_PORT], 16: [icmp.UNREACHABLE6, icmp.NO_PORT6] },
   "time exceeded": { 4: [icmp.TIME_EXCEEDED, 0], 16: [icmp.TIME_EXCEEDED6, 0] },
 };
 

@@ -2,6 +2,8 @@
 import type { Ip } from "../wire/address.ts";
 import type { Frame } from "../wire/frame.ts";
 import * as icmp from "../wire/icmp.ts";
+import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
 import { errorPacket, type Failure, findAbout, findFailure, mayBeTold } from "./icmp-errors.ts";
 import type { Namespace } from "./namespace.ts";
 import * as packets from "./packets.ts";
@@ -58,18 +60,17 @@ export class Icmp {
     );
   }
 
-  /** A packet for this namespace. Whether it was ICMP. */
-  hear(f: Frame): boolean {
+  /** An ICMP packet for this namespace. */
+  hear(f: Frame): void {
     const at = packets.payloadAt(f);
     const is6 = packets.isIpv6(f);
-    if (packets.protocolOf(f) !== (is6 ? icmp.PROTOCOL6 : icmp.PROTOCOL)) return false;
-    if (!icmp.check(f, at)) return true;
+    const isOfFamily = packets.protocolOf(f) === (is6 ? icmp.PROTOCOL6 : icmp.PROTOCOL);
+    if (!isOfFamily || !icmp.check(f, at)) return;
     const failure = findFailure(f);
     const type = icmp.type(f, at);
     if (failure !== undefined) this.#hearFailure(f, failure);
     else if (type === (is6 ? icmp.ECHO_REPLY6 : icmp.ECHO_REPLY)) this.#hearReply(f, at);
     else if (type === (is6 ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST)) this.#reply(f, at);
-    return true;
   }
 
   /** Tells a packet's sender, who may be here, why it does not go on. */
@@ -106,6 +107,13 @@ export class Icmp {
 
   /** A packet of ours has come to nothing. */
   #fail(about: Frame, failure: Failure, from: Ip): void {
+    const protocol = packets.protocolOf(about);
+    if (protocol === udp.PROTOCOL) this.#netns.udp.fail(about, failure);
+    else if (protocol === tcp.PROTOCOL) this.#netns.tcp.fail(about, failure);
+    else this.#failEcho(about, failure, from);
+  }
+
+  #failEcho(about: Frame, failure: Failure, from: Ip): void {
     const at = packets.payloadAt(about);
     const isEcho =
       icmp.check(about, at) &&

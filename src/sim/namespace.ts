@@ -1,5 +1,5 @@
 /**
- * A network namespace and its stack: devices, addresses, routes, neighbours, forwarding, echo. It does what Linux's stack
+ * A network namespace and its stack: devices, addresses, routes, neighbours, forwarding, sockets. It does what Linux's stack
  * does with its default settings, as far as frames of an ipvlan port show it.
  */
 
@@ -16,8 +16,11 @@ import {
 import * as arp from "../wire/arp.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import type { Frame } from "../wire/frame.ts";
+import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
+import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
 import { type Address, AddressTable } from "./address-table.ts";
 import type { Device } from "./device.ts";
 import { type Heard, Icmp } from "./icmp.ts";
@@ -28,6 +31,8 @@ import { type Hook, Netfilter } from "./netfilter.ts";
 import * as packets from "./packets.ts";
 import { hasPrefix, Routes } from "./routes.ts";
 import type { Simulation } from "./simulation.ts";
+import { TcpSockets } from "./tcp-sockets.ts";
+import { UdpSockets } from "./udp-sockets.ts";
 
 const LOOPBACK4: Prefix = { ip: Uint8Array.of(127, 0, 0, 1), length: 8 };
 /** What lo has when it is up. */
@@ -46,12 +51,24 @@ export class Namespace {
   readonly #neighbours: Map<Device, Readonly<Record<4 | 16, Neighbours>>> = new Map();
   readonly #discovery: NeighbourDiscovery;
   readonly #icmp: Icmp;
+  #udp: UdpSockets | undefined;
+  #tcp: TcpSockets | undefined;
 
   constructor(name: string, simulation: Simulation) {
     this.name = name;
     this.#simulation = simulation;
     this.#discovery = new NeighbourDiscovery(this, simulation);
     this.#icmp = new Icmp(this, simulation);
+  }
+
+  get udp(): UdpSockets {
+    this.#udp ??= new UdpSockets(this);
+    return this.#udp;
+  }
+
+  get tcp(): TcpSockets {
+    this.#tcp ??= new TcpSockets(this, this.#simulation);
+    return this.#tcp;
   }
 
   findDevice(name: string): Device | undefined {
@@ -215,7 +232,7 @@ export class Namespace {
   forwardTo(up: Device, master: Device, f: Frame): boolean {
     const reason = ethernet.isGroup(f)
       ? "not-forwarding"
-      : packets.ttlOf(f) <= 1 && this.#refuse(f, "time exceeded");
+      : packets.ttlOf(f) <= 1 && this.refuse(f, "time exceeded");
     if (reason !== false) this.lose(master, f, reason);
     return (
       reason === false &&
@@ -306,24 +323,43 @@ export class Namespace {
 
   /** To whoever waits for it in this namespace. */
   #deliver(from: Device | undefined, f: Frame): void {
-    if (this.passes("input", f, from, undefined)) this.#icmp.hear(f);
+    if (!this.passes("input", f, from, undefined)) return;
+    const reason = this.#hear(f);
+    if (reason !== undefined && from !== undefined) this.lose(from, f, reason);
+  }
+
+  /** Undefined: somebody has heard it. */
+  #hear(f: Frame): string | undefined {
+    if (packets.isFragment(f)) return "fragment";
+    switch (packets.protocolOf(f)) {
+      case icmp.PROTOCOL:
+      case icmp.PROTOCOL6:
+        this.#icmp.hear(f);
+        return undefined;
+      case udp.PROTOCOL:
+        return this.udp.hear(f);
+      case tcp.PROTOCOL:
+        return this.tcp.hear(f);
+    }
+    return "unknown-protocol";
   }
 
   #forward(from: Device, f: Frame): string | undefined {
     const ttl = packets.ttlOf(f);
     if (ethernet.isGroup(f) || !this.isForwarding[packets.isIpv6(f) ? 16 : 4])
       return "not-forwarding";
-    if (ttl <= 1) return this.#refuse(f, "time exceeded");
+    if (ttl <= 1) return this.refuse(f, "time exceeded");
     const dst = packets.dstOf(f);
     const route = this.routes[widthOf(dst)].find(dst);
-    if (route === undefined) return this.#refuse(f, "no route");
+    if (route === undefined) return this.refuse(f, "no route");
     packets.setTtl(f, ttl - 1);
     if (this.passes("forward", f, from, route.device))
       this.#emit(from, route.device, f, route.via ?? dst);
     return undefined;
   }
 
-  #refuse(f: Frame, failure: Failure): string {
+  /** Tells a packet's sender why it goes no further. The reason. */
+  refuse(f: Frame, failure: Failure): string {
     this.#icmp.tell(failure, f);
     return failure.replace(" ", "-");
   }
@@ -332,7 +368,7 @@ export class Namespace {
     const { clock } = this.#simulation;
     const solicit = (ip: Ip, mac: Mac | undefined) => this.#discovery.ask(device, ip, mac);
     const send = (f: Frame, mac: Mac) => device.sendTo(f, mac);
-    const unreachable = (f: Frame) => this.lose(device, f, this.#refuse(f, "no host"));
+    const unreachable = (f: Frame) => this.lose(device, f, this.refuse(f, "no host"));
     return new Neighbours({ clock, solicit, send, unreachable });
   }
 }

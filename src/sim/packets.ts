@@ -7,6 +7,9 @@ import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as ndisc from "../wire/ndisc.ts";
+import { transportChecksum4, transportChecksum6 } from "../wire/pseudo-header.ts";
+import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
 
 /** Where the IP header starts: no stack here sends VLAN tags. */
 export const IP: number = ethernet.HEADER;
@@ -159,3 +162,45 @@ export function echo(
   else icmp.fillChecksum4(f, IP);
   return f;
 }
+
+export interface Ends {
+  readonly src: Ip;
+  readonly dst: Ip;
+  readonly srcPort: number;
+  readonly dstPort: number;
+}
+
+export function datagram({ src, dst, srcPort, dstPort }: Ends, payload: Uint8Array): Frame {
+  const length = udp.HEADER + payload.length;
+  const f = ipPacket({ src, dst, protocol: udp.PROTOCOL }, length);
+  const at = payloadAt(f);
+  udp.write(f, at, { srcPort, dstPort, length });
+  f.bytes.set(payload, f.start + udp.payloadAt(at));
+  if (isIpv6(f)) udp.fillChecksum6(f, IP);
+  else udp.fillChecksum4(f, IP);
+  return f;
+}
+
+export type SegmentFields = Omit<tcp.Fields, "srcPort" | "dstPort">;
+
+export function segment(
+  { src, dst, srcPort, dstPort }: Ends,
+  fields: SegmentFields,
+  payload: Uint8Array,
+): Frame {
+  const f = ipPacket({ src, dst, protocol: tcp.PROTOCOL }, tcp.MIN_HEADER + payload.length);
+  const at = payloadAt(f);
+  tcp.write(f, at, { srcPort, dstPort, ...fields });
+  f.bytes.set(payload, f.start + tcp.payloadAt(f, at));
+  if (isIpv6(f)) tcp.fillChecksum6(f, IP);
+  else tcp.fillChecksum4(f, IP);
+  return f;
+}
+
+/** Bytes behind the IP header. */
+export const payloadLength = (f: Frame): number =>
+  isIpv6(f) ? ipv6.payloadLength(f, IP) : ipv4.payloadLength(f, IP);
+
+/** Whether TCP's or UDP's checksum of a packet that has one is right. */
+export const isSound = (f: Frame): boolean =>
+  (isIpv6(f) ? transportChecksum6(f, IP) : transportChecksum4(f, IP)) === 0;

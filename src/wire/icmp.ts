@@ -27,8 +27,10 @@ export const TIME_EXCEEDED6 = 3;
 /** Codes of UNREACHABLE. */
 export const NO_ROUTE = 0;
 export const NO_HOST = 1;
+export const NO_PORT = 3;
 /** Of UNREACHABLE6, whose code 0 means no route, too. */
 export const NO_ADDRESS6 = 3;
+export const NO_PORT6 = 4;
 
 export interface Echo {
   readonly type: number;

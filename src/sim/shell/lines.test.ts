@@ -29,7 +29,26 @@ test("a place is where the command begins, from 1", () => {
   assert.deepEqual(second?.place, { line: 2, column: 3 });
 });
 
+test("echo TEXT | COMMAND gives the command something to read; & leaves a server to itself", () => {
+  const text =
+    "echo a 'b  c' | socat - TCP:10.0.0.1:7\nip netns exec x socat TCP-LISTEN:7 EXEC:cat & ip a";
+  assert.deepEqual(
+    Array.from(readLines(text, new Map()), ({ words, input, isInBackground }) => [
+      words[0],
+      words.length,
+      input,
+      isInBackground,
+    ]),
+    [
+      ["socat", 3, "a b  c\n", false],
+      ["ip", 7, undefined, true],
+      ["ip", 2, undefined, false],
+    ],
+  );
+});
+
 for (const [text, column, message] of [
+  ["echo a | echo b | socat", 17, /no pipes/],
   ["ip link | grep x", 9, /no pipes/],
   ["echo 'a", 6, /quote has no end/],
   ['echo "a', 6, /quote has no end/],

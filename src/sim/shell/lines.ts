@@ -1,6 +1,6 @@
 /**
  * A script taken apart as a shell does it, as far as scripts about networks need: words, quotes, `;`, `&&`, comments,
- * `NAME=value` and `$NAME`. What else a shell knows is refused, with its place.
+ * `NAME=value` and `$NAME`, `echo TEXT | COMMAND`, and `&` behind servers. What else a shell knows is refused, with its place.
  */
 
 export interface Place {
@@ -13,6 +13,10 @@ export interface Place {
 export interface Line {
   readonly words: readonly string[];
   readonly place: Place;
+  /** What `echo` says before a `|`. */
+  readonly input?: string;
+  /** The next command does not wait for its end. */
+  readonly isInBackground?: boolean;
 }
 
 export class ScriptError extends Error {
@@ -26,20 +30,22 @@ export class ScriptError extends Error {
 }
 
 const REFUSED: Readonly<Record<string, string>> = {
-  "|": "there are no pipes here: one command, one line",
+  "|": "there are no pipes here but echo TEXT | COMMAND",
   ">": "there are no files here",
   "<": "there are no files here",
   "`": "there is no command substitution here",
   "(": "there are no subshells here: ip netns exec NAME COMMAND",
   ")": "there are no subshells here: ip netns exec NAME COMMAND",
 };
+/** What waits for others, and so may run in the background. */
+const SERVER = "socat";
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 /** One command after the other; `variables` are read when a command is reached, so that it may be set before. */
 export function* readLines(text: string, variables: ReadonlyMap<string, string>): Generator<Line> {
   const reader = new Reader(text, variables);
   for (let line = reader.next(); line !== undefined; line = reader.next())
-    if (line.words.length > 0) yield line;
+    if (line.words.length > 0 || line.input !== undefined) yield line;
 }
 
 class Reader {
@@ -55,8 +61,10 @@ class Reader {
   /** Up to the end of a command, which may be empty; undefined: the text is at its end. */
   next(): Line | undefined {
     if (this.#at >= this.#text.length) return undefined;
-    const words: string[] = [];
+    let words: string[] = [];
     let start: number | undefined;
+    let input: string | undefined;
+    let isInBackground = false;
     for (;;) {
       this.#skipBlanks();
       const at = this.#at;
@@ -66,15 +74,23 @@ class Reader {
         break;
       }
       if (character === "&") {
-        if (this.#text[at + 1] !== "&")
-          throw this.#error(at, "nothing runs in the background here");
-        this.#at += 2;
+        isInBackground = this.#text[at + 1] !== "&";
+        if (isInBackground && !words.includes(SERVER))
+          throw this.#error(at, `nothing runs in the background here but ${SERVER}`);
+        this.#at += isInBackground ? 1 : 2;
         break;
+      }
+      if (character === "|" && words[0] === "echo" && input === undefined) {
+        this.#at++;
+        input = `${words.slice(1).join(" ")}\n`;
+        words = [];
+        continue;
       }
       start ??= at;
       words.push(this.#word());
     }
-    return { words, place: this.#placeOf(start ?? 0) };
+    const place = this.#placeOf(start ?? 0);
+    return { words, place, ...(input !== undefined && { input }), isInBackground };
   }
 
   #skipBlanks(): void {

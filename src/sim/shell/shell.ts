@@ -21,6 +21,7 @@ import { address, neighbour, route } from "./layer3.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
 import { bridge, link } from "./link.ts";
 import { nft } from "./nft.ts";
+import { ask, serve } from "./socat.ts";
 import { HOST, World } from "./world.ts";
 
 /** Pings of one command, and seconds of one sleep. */
@@ -79,31 +80,31 @@ export class Shell {
     }
   }
 
-  #runLine({ words, place }: Line, name: string): number {
+  #runLine(line: Line, name: string): number {
     try {
-      const status = this.#command(this.netns, words);
+      const status = this.#command(this.netns, line.words, line);
       this.world.clock.run(COMMAND_MS);
       return status;
     } catch (error) {
       const refusal = error instanceof PortError ? ofPort(error) : error;
       if (!(refusal instanceof UsageError)) throw error;
-      this.#complain(tell(name, place, refusal.message));
+      this.#complain(tell(name, line.place, refusal.message));
       return refusal.status;
     }
   }
 
-  #command(netns: Namespace, [program = "", ...words]: readonly string[]): number {
+  #command(netns: Namespace, [program = "", ...words]: readonly string[], line: Line): number {
     if (program === "export" || ASSIGNMENT.test(program)) {
       const [first, ...rest] = program === "export" ? words : [program, ...words];
       const [, name = "", value = ""] = ASSIGNMENT.exec(first ?? "") ?? [];
       if (name === "") throw unknown(first ?? "", "export", "NAME=VALUE");
       this.#variables.set(name, value);
-      return rest.length === 0 ? 0 : this.#command(netns, rest);
+      return rest.length === 0 ? 0 : this.#command(netns, rest, line);
     }
     switch (program) {
       case "ip":
       case "ipvlan":
-        return this.#ip(netns, words);
+        return this.#ip(netns, words, line);
       case "ping":
         return this.#ping(netns, words);
       case "sleep":
@@ -121,6 +122,10 @@ export class Shell {
         return this.#say(iptables(netns, program, words));
       case "conntrack":
         return this.#say(conntrack(netns, this.world.clock, words));
+      case "socat":
+        return this.#socat(netns, words, line);
+      case "echo":
+        return this.#say(`${words.join(" ")}\n`);
       case "exit":
         if (this.#inside.length > 1) this.#inside.pop();
         return 0;
@@ -132,13 +137,13 @@ export class Shell {
     throw unknown(program, "command", COMMANDS);
   }
 
-  #ip(netns: Namespace, line: readonly string[]): number {
-    const found = findOptions(line);
-    if (found === undefined) throw unknown(line[0] ?? "", "ip", "the options -n NAME, -4, -6, -d");
+  #ip(netns: Namespace, all: readonly string[], line: Line): number {
+    const found = findOptions(all);
+    if (found === undefined) throw unknown(all[0] ?? "", "ip", "the options -n NAME, -4, -6, -d");
     const [{ netns: name, family }, [object, ...words]] = found;
     const at = name === undefined ? netns : getNamespace(this.world, name);
     if (object === undefined) throw unknown("", "ip", OBJECTS);
-    if (matches(object, "netns")) return this.#netns(words);
+    if (matches(object, "netns")) return this.#netns(words, line);
     return this.#say(this.#object(at, object, words, family));
   }
 
@@ -162,7 +167,7 @@ export class Shell {
     throw unknown(object, "ip", OBJECTS);
   }
 
-  #netns([verb = "list", name, ...words]: readonly string[]): number {
+  #netns([verb = "list", name, ...words]: readonly string[], line: Line): number {
     if (matches(verb, "list") || verb === "show") {
       for (const one of this.world.namespaces.keys()) if (one !== HOST) this.#print(`${one}\n`);
       return 0;
@@ -174,8 +179,15 @@ export class Shell {
     }
     const netns = getNamespace(this.world, name);
     if (matches(verb, "delete")) this.world.removeNamespace(netns);
-    else if (matches(verb, "exec")) return this.#command(netns, words);
+    else if (matches(verb, "exec")) return this.#command(netns, words, line);
     else throw unknown(verb, "netns", "list, add, delete, exec");
+    return 0;
+  }
+
+  #socat(netns: Namespace, words: readonly string[], { input, isInBackground }: Line): number {
+    const { clock } = this.world;
+    if (isInBackground) serve(netns, words);
+    else this.#say(ask({ netns, clock }, words, input));
     return 0;
   }
 
@@ -230,6 +242,7 @@ export class Shell {
 const FAILURES: Readonly<Record<Failure, string>> = {
   "no route": "Destination Net Unreachable",
   "no host": "Destination Host Unreachable",
+  "no port": "Destination Port Unreachable",
   "time exceeded": "Time to live exceeded",
 };
 
@@ -258,7 +271,7 @@ function sysctl(netns: Namespace, words: readonly string[]): number {
 }
 
 const COMMANDS =
-  "ip, bridge, ping, sysctl, nft, iptables, ip6tables, conntrack, sleep, sh and exit";
+  "ip, bridge, ping, sysctl, nft, iptables, ip6tables, conntrack, socat, echo, sleep, sh and exit";
 const OBJECTS = "netns, link, addr, route and neigh";
 
 const tell = (name: string, { line, column }: Line["place"], message: string): string =>
