@@ -2,7 +2,18 @@
 import type { World } from "../sim/shell/world.ts";
 import { formatIp, isLinkLocal6 } from "../wire/address.ts";
 
-const COMMANDS = ["ip", "ping", "sysctl", "bridge", "sleep", "exit"];
+const COMMANDS = [
+  "ip",
+  "ping",
+  "nft",
+  "iptables",
+  "ip6tables",
+  "conntrack",
+  "sysctl",
+  "bridge",
+  "sleep",
+  "exit",
+];
 const OBJECTS = ["netns", "link", "addr", "route", "neigh"];
 const VERBS: Readonly<Record<string, readonly string[]>> = {
   netns: ["add", "delete", "exec", "list"],
@@ -29,9 +40,11 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   route: ["default", "via", "dev", "metric"],
   ping: ["-c", "-W", "-t"],
   sysctl: ["-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"],
+  conntrack: ["-L", "-F", "-f"],
+  nft: ["add", "insert", "delete", "list", "flush", "table", "chain", "rule", "ruleset"],
   bridge: ["link", "set", "dev", "hairpin", "on", "off"],
 };
-/** What stands behind a word, whatever the command. */
+/** What may stand behind a word, whatever the command. */
 const BEHIND: Readonly<Record<string, readonly string[]>> = {
   mode: ["l2", "l3", "l3s"],
   type: ["ipvlan", "veth", "bridge"],
@@ -60,29 +73,38 @@ export function complete(before: string, world: World, where: string): Completio
 function possible(words: readonly string[], world: World, where: string): readonly string[] {
   const [command, ...rest] = words;
   if (command === undefined) return COMMANDS;
-  if (command !== "ip" && command !== "ipvlan")
-    return [...(WORDS[command] ?? []), ...named(words, world, where)];
-  if (rest[0] === "-n")
-    return rest[1] === undefined
-      ? namespaces(world)
-      : possible(["ip", ...rest.slice(2)], world, rest[1]);
-  if (rest[0]?.startsWith("-")) return possible(["ip", ...rest.slice(1)], world, where);
-  const [object, verb, name, ...inside] = rest;
-  if (object === undefined) return [...OBJECTS, "-n", "-4", "-6"];
-  if (verb === undefined) return VERBS[object] ?? [];
-  if (object !== "netns") return [...named(words, world, where), ...(WORDS[object] ?? [])];
-  if (name === undefined) return namespaces(world);
-  return verb === "exec" ? possible(inside, world, name) : [];
+  if (command === "ip" || command === "ipvlan") return behindIp(rest, world, where);
+  return behindWord(words, world, where) ?? [...(WORDS[command] ?? []), ...devices(world, where)];
 }
 
-/** What the last word asks for; else any device of the namespace. */
-function named(words: readonly string[], world: World, where: string): readonly string[] {
+function behindIp(rest: readonly string[], world: World, where: string): readonly string[] {
+  const [first, second, name, ...inside] = rest;
+  if (first === "-n")
+    return second === undefined ? namespaces(world) : behindIp(rest.slice(2), world, second);
+  if (first?.startsWith("-")) return behindIp(rest.slice(1), world, where);
+  if (first === undefined) return [...OBJECTS, "-n", "-4", "-6"];
+  if (second === undefined) return VERBS[first] ?? [];
+  if (first !== "netns")
+    return behindWord(rest, world, where) ?? [...devices(world, where), ...(WORDS[first] ?? [])];
+  if (name === undefined) return namespaces(world);
+  return second === "exec" ? possible(inside, world, name) : [];
+}
+
+/** What the last word asks for; undefined: nothing of its own. */
+function behindWord(
+  words: readonly string[],
+  world: World,
+  where: string,
+): readonly string[] | undefined {
   const last = words.at(-1)!;
   if (Object.hasOwn(BEHIND, last)) return BEHIND[last]!;
   if (last === "netns") return namespaces(world);
-  if (last === "via" || words.includes("ping")) return addresses(world);
-  return (world.namespaces.get(where)?.devices ?? []).map(({ name }) => name);
+  if (last === "via" || words[0] === "ping") return [...addresses(world), ...(WORDS[last] ?? [])];
+  return last === "dev" ? devices(world, where) : undefined;
 }
+
+const devices = (world: World, where: string): readonly string[] =>
+  (world.namespaces.get(where)?.devices ?? []).map(({ name }) => name);
 
 const namespaces = (world: World): readonly string[] => [...world.namespaces.keys()];
 

@@ -33,16 +33,16 @@ export function dissect(bytes: Uint8Array): Layer[] {
   if (f.length < ethernet.HEADER) return rest("Frame", f, 0);
   const layers: Layer[] = [];
   let at: number = ethernet.HEADER;
-  const type = { at: 12, text: nameOf(ETHER_TYPES, ethernet.type(f), hex16) };
   layers.push({
     name: "Ethernet",
     fields: [
       mac(f, "destination", 0, note(ethernet.isGroup(f), "group")),
       mac(f, "source", 6),
-      field("type", type.text, type.at, 2),
+      field("type", nameOf(ETHER_TYPES, ethernet.type(f), hex16), 12, 2),
     ],
   });
-  for (let tags = 0; tags < TAGS_MAX && ethernet.isTag(u16(f, at - 2)); tags++) {
+  const isTagged = () => ethernet.isTag(u16(f, at - 2)) && at + ethernet.TAG <= f.length;
+  for (let tags = 0; tags < TAGS_MAX && isTagged(); tags++) {
     layers.push({
       name: "VLAN tag",
       fields: [
@@ -140,7 +140,7 @@ function transport(f: Frame, protocol: number, at: number, ip6At?: number): Laye
   if (protocol === PROTOCOL_TCP && TCP_HEADER <= f.length - at) return tcpLayers(f, at);
   if (protocol === icmp.PROTOCOL6 && ip6At !== undefined && icmp.check(f, at))
     return NEIGHBOUR_TYPES.includes(icmp.type(f, at)) && f.length >= at + ndisc.LENGTH
-      ? neighbourLayers(f, at)
+      ? neighbourLayers(f, at, ip6At)
       : icmpLayers(f, at, "ICMPv6", ICMP6_TYPES);
   if (protocol === icmp.PROTOCOL && ip6At === undefined && icmp.check(f, at))
     return icmpLayers(f, at, "ICMP", ICMP_TYPES);
@@ -168,7 +168,7 @@ function icmpLayers(f: Frame, at: number, name: string, types: Names): Layer[] {
   return [{ name, fields }, ...about.map((layer) => ({ ...layer, name: `about: ${layer.name}` }))];
 }
 
-function neighbourLayers(f: Frame, at: number): Layer[] {
+function neighbourLayers(f: Frame, at: number, ip6At: number): Layer[] {
   const isAdvertisement = icmp.type(f, at) === ndisc.NEIGHBOUR_ADVERTISEMENT;
   const bits = u8(f, at + 4);
   const flags = [
@@ -177,7 +177,9 @@ function neighbourLayers(f: Frame, at: number): Layer[] {
     note((bits & ndisc.OVERRIDE) !== 0, "override"),
   ].filter((text) => text !== "");
   const option = at + ndisc.LENGTH;
-  const hasOption = f.length >= option + ndisc.LINK_LAYER_OPTION;
+  const wanted = isAdvertisement ? ndisc.TARGET_LINK_LAYER : ndisc.SOURCE_LINK_LAYER;
+  const hasOption =
+    ndisc.findOption(f, ip6At, wanted) === option && option + ndisc.LINK_LAYER_OPTION <= f.length;
   const which = isAdvertisement ? "target" : "source";
   return [
     {

@@ -5,7 +5,7 @@
  */
 import type { Device } from "../sim/device.ts";
 import { HOST } from "../sim/shell/world.ts";
-import type { DeviceNode, Link, NamespaceNode, Topology } from "./topology.ts";
+import type { DeviceNode, NamespaceNode, Topology } from "./topology.ts";
 
 export interface Box {
   readonly x: number;
@@ -13,14 +13,6 @@ export interface Box {
   readonly width: number;
   readonly height: number;
 }
-
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
-/** A cubic Bézier curve. */
-export type Curve = readonly [Point, Point, Point, Point];
 
 export interface Layout {
   readonly width: number;
@@ -40,7 +32,7 @@ const PADDING = 12;
 const GAP = 14;
 /** Closer where there is little room. */
 const betweenBoxes = (width: number): number => (width < 420 ? 12 : 24);
-const BETWEEN_ROWS = 64;
+export const BETWEEN_ROWS: number = 64;
 /** Of the font that names and addresses have. */
 export const CHARACTER: number = 7.25;
 const DEVICE_MIN = 92;
@@ -77,68 +69,6 @@ export function layOut(topology: Topology, room: number): Layout {
       y += height + BETWEEN_ROWS;
     }
   return { width, height: y - BETWEEN_ROWS + MARGIN, namespaces, devices, ports };
-}
-
-/** The way of something that goes from one device to the other; none: there is no link that is drawn. */
-export function pathOf(layout: Layout, links: readonly Link[], from: Device, to: Device): Curve[] {
-  for (const link of links) {
-    if (link.a === from && link.b === to) return present(curveOf(layout, links, link));
-    if (link.b === from && link.a === to)
-      return present(curveOf(layout, links, link)).map(([a, b, c, d]) => [d, c, b, a]);
-  }
-  const [mine, other] = [from, to].map((end) =>
-    links.find((link) => link.kind === "slave" && link.a === end),
-  );
-  if (mine === undefined || mine.b !== other?.b) return [];
-  return [...pathOf(layout, links, from, mine.b), ...pathOf(layout, links, mine.b, to)];
-}
-
-/** `t` from 0 to 1. */
-export function pointOn(path: readonly Curve[], t: number): Point {
-  const scaled = Math.min(Math.max(t, 0), 1) * path.length;
-  const index = Math.min(Math.floor(scaled), path.length - 1);
-  const [a, b, c, d] = path[index]!;
-  const u = scaled - index;
-  const along = (of: (point: Point) => number) =>
-    of(a) * (1 - u) ** 3 +
-    of(b) * 3 * u * (1 - u) ** 2 +
-    of(c) * 3 * u ** 2 * (1 - u) +
-    of(d) * u ** 3;
-  return { x: along((point) => point.x), y: along((point) => point.y) };
-}
-
-export function curveOf(layout: Layout, links: readonly Link[], link: Link): Curve | undefined {
-  const a = layout.devices.get(link.a);
-  const b = (link.kind === "slave" && layout.ports.get(link.b)) || layout.devices.get(link.b);
-  if (a === undefined || b === undefined) return undefined;
-  const [share, ofB] = link.kind === "slave" ? shareOf(layout, links, link) : [0.5, b];
-  const at = ofB.x + ofB.width * share;
-  const middle = a.x + a.width / 2;
-  if (a.y + a.height <= b.y) return bend({ x: middle, y: a.y + a.height }, { x: at, y: b.y });
-  if (b.y + b.height <= a.y) return bend({ x: middle, y: a.y }, { x: at, y: b.y + b.height });
-  const low = Math.max(a.y + a.height, b.y + b.height) + BETWEEN_ROWS / 2;
-  const [start, end] = [
-    { x: middle, y: a.y + a.height },
-    { x: at, y: b.y + b.height },
-  ];
-  return [start, { x: start.x, y: low }, { x: end.x, y: low }, end];
-}
-
-const present = (curve: Curve | undefined): Curve[] => (curve === undefined ? [] : [curve]);
-
-function bend(a: Point, b: Point): Curve {
-  const half = (a.y + b.y) / 2;
-  return [a, { x: a.x, y: half }, { x: b.x, y: half }, b];
-}
-
-/** Slaves of a port arrive side by side, from left to right as they stand. */
-function shareOf(layout: Layout, links: readonly Link[], link: Link): [number, Box] {
-  const box = layout.ports.get(link.b) ?? layout.devices.get(link.b)!;
-  const x = (one: Link) => layout.devices.get(one.a)?.x ?? 0;
-  const all = links
-    .filter((one) => one.kind === "slave" && one.b === link.b)
-    .sort((one, two) => x(one) - x(two));
-  return [(all.indexOf(link) + 1) / (all.length + 1), box];
 }
 
 /** Namespaces by how far up or down from the host they are. */

@@ -5,6 +5,8 @@ import { Record } from "./record.ts";
 
 /** Lines that are remembered; more are refused, since a link could not carry them. */
 export const LINES_MAX = 2000;
+/** Characters of a line. */
+export const LINE_MAX = 4096;
 /** What is typed is called so where it is told what went wrong. */
 const INPUT = "input";
 
@@ -65,13 +67,15 @@ export class Session {
   run(line: string, isWatched = true): Answer {
     const { prompt } = this;
     [this.#output, this.#complaint] = ["", ""];
-    const status = this.#lines.length < LINES_MAX ? this.#try(line, isWatched) : this.#refuse();
+    const refusal = this.#refusalOf(line);
+    if (refusal !== undefined) this.#complaint = `${INPUT}: ${refusal}\n`;
+    const status = refusal === undefined ? this.#try(line, isWatched) : 1;
     return { prompt, line, output: this.#output, complaint: this.#complaint, status };
   }
 
-  #refuse(): number {
-    this.#complaint = `${INPUT}: there are ${LINES_MAX} lines already: begin anew\n`;
-    return 1;
+  #refusalOf(line: string): string | undefined {
+    if (this.#lines.length >= LINES_MAX) return `there are ${LINES_MAX} lines already: begin anew`;
+    return line.length > LINE_MAX ? `a line has up to ${LINE_MAX} characters` : undefined;
   }
 
   #try(line: string, isWatched: boolean): number {

@@ -4,6 +4,7 @@ import type { World } from "../../sim/shell/world.ts";
 import type { Shot } from "../film.ts";
 import type { Kind } from "../kinds.ts";
 import * as layout from "../layout.ts";
+import * as paths from "../paths.ts";
 import type { Packet } from "../record.ts";
 import {
   type DeviceNode,
@@ -20,9 +21,10 @@ const WIDTH_AT_FIRST = 720;
 const SCALES = [1.3, 1.15];
 const HEIGHT_MAX = 560;
 /** Of a packet's text beside it. */
-const LABEL_MAX = 42;
-/** How far beside. */
+const LABEL_MAX = 34;
+/** How far beside; and above, where there is no room at either side. */
 const BESIDE = 14;
+const ABOVE = -24;
 
 export class Drawing {
   readonly #svg = svg("svg", { role: "group", "aria-label": "Namespaces, devices and links" });
@@ -71,15 +73,13 @@ export class Drawing {
     this.#svg.setAttribute("viewBox", `0 0 ${fitting.width} ${fitting.height}`);
     this.#svg.setAttribute("width", String(fitting.width * scale));
     this.#svg.setAttribute("height", String(fitting.height * scale));
-    const curves = links.flatMap((link) => {
-      const curve = layout.curveOf(this.#layout, links, link);
-      return curve === undefined
-        ? []
-        : [svg("path", { class: `link ${link.kind}`, d: dOf(curve) })];
-    });
+    const drawn = links.map((link) =>
+      svg("path", { class: `link ${link.kind}`, d: dOf(paths.curvesOf(fitting, links, link)) }),
+    );
     this.#svg.replaceChildren(
       ...namespaces.map((netns) => this.#box(netns)),
-      svg("g", { "aria-hidden": "true" }, ...curves),
+      svg("g", { "aria-hidden": "true" }, ...drawn),
+      ...namespaces.map(({ name }) => this.#title(name)),
       ...namespaces.flatMap(({ name, devices }) => devices.map((one) => this.#device(name, one))),
       this.#packets,
     );
@@ -93,8 +93,15 @@ export class Drawing {
       "g",
       { class: "netns", role: "img", "aria-label": `namespace ${name}: ${devices.length} devices` },
       svg("rect", { ...rect, rx: "12" }),
-      text(name, x + 14, y + 18, "title"),
     );
+  }
+
+  /** Upon the links. */
+  #title(netns: string): SVGElement {
+    const { x, y } = this.#layout.namespaces.get(netns)!;
+    const title = text(netns, x + 14, y + 18, "title");
+    title.setAttribute("aria-hidden", "true");
+    return title;
   }
 
   #device(netns: string, node: DeviceNode): SVGElement {
@@ -144,25 +151,26 @@ export class Drawing {
     if (made.parentNode === null) this.#packets.append(made);
     const label = made.querySelector(".label")!;
     const width = Number(label.getAttribute("data-width"));
-    const isLeft =
-      point.x + BESIDE + width > this.#layout.width && point.x > this.#layout.width / 2;
-    const room = isLeft ? Math.max(point.x - width - BESIDE, 0) - point.x : BESIDE;
-    label.setAttribute("transform", `translate(${room.toFixed(1)} 0)`);
+    const end = this.#layout.width - width;
+    const isLeft = point.x + BESIDE > end && point.x - BESIDE - width >= 0;
+    const x = isLeft ? -BESIDE - width : Math.min(BESIDE, end - point.x);
+    const y = isLeft || x === BESIDE ? 0 : ABOVE;
+    label.setAttribute("transform", `translate(${x.toFixed(1)} ${y})`);
   }
 
   /** Undefined: what it was on is there no more. */
-  #pointOf({ event, startMs, endMs }: Shot): layout.Point | undefined {
+  #pointOf({ event, startMs, endMs }: Shot): paths.Point | undefined {
     if (event.kind === "loss") return this.#cornerOf(event.at);
     const [from, to] = [findAt(this.#topology, event.from), findAt(this.#topology, event.to)];
     if (from === undefined || to === undefined) return undefined;
-    const path = layout.pathOf(this.#layout, this.#topology.links, from, to);
+    const path = paths.pathOf(this.#layout, this.#topology.links, from, to);
     if (path.length === 0) return this.#cornerOf(event.to);
     const part = eased((this.#atMs - startMs) / (endMs - startMs));
-    return layout.pointOn(path, this.#still.matches ? 0.5 : part);
+    return paths.pointOn(path, this.#still.matches ? 0.5 : part);
   }
 
   /** Of a device, where it hides nothing. */
-  #cornerOf(place: Place): layout.Point | undefined {
+  #cornerOf(place: Place): paths.Point | undefined {
     const device = findAt(this.#topology, place);
     const box = device && this.#layout.devices.get(device);
     return box && { x: box.x + box.width - 4, y: box.y + box.height - 2 };
@@ -185,7 +193,7 @@ const eased = (t: number): number => (t < 0.5 ? 2 * t * t : 1 - (2 - 2 * t) ** 2
 
 function mark({ packet, event }: Shot, onPick: () => void): SVGElement {
   const isLost = event.kind === "loss";
-  const what = isLost ? `lost: ${event.reason}` : packet.text;
+  const what = isLost ? `lost: ${event.reason}` : inShort(packet.text);
   const made = svg(
     "g",
     {
@@ -207,6 +215,9 @@ function mark({ packet, event }: Shot, onPick: () => void): SVGElement {
   });
   return made;
 }
+
+/** Without its ends, which the drawing shows. */
+const inShort = (text: string): string => text.replace(/^\S+ > \S+ /, "").replace(/ tell \S+$/, "");
 
 function label(content: string): SVGElement {
   const width = Math.ceil(content.length * layout.CHARACTER) + 12;
@@ -240,8 +251,8 @@ export function shape(kind: Kind): SVGElement {
   }
 }
 
-const dOf = ([a, b, c, d]: layout.Curve): string =>
-  `M${a.x} ${a.y}C${b.x} ${b.y} ${c.x} ${c.y} ${d.x} ${d.y}`;
+const dOf = (curves: readonly paths.Curve[]): string =>
+  curves.map(([a, b, c, d]) => `M${a.x} ${a.y}C${b.x} ${b.y} ${c.x} ${c.y} ${d.x} ${d.y}`).join("");
 
 const text = (content: string, x: number, y: number, kind: string): SVGElement =>
   svg("text", { class: kind, x: String(x), y: String(y) }, content);

@@ -22,6 +22,7 @@ let film = new Film();
 let filmed = 0;
 /** Number of the last packet that was cleared from the list. */
 let cleared = 0;
+let matrixTimer = 0;
 const kinds = new Set(Object.keys(KINDS) as Kind[]);
 
 const notice = byId("notice", HTMLElement);
@@ -89,7 +90,8 @@ function refresh(): void {
   ports.show(session);
   refreshList();
   // Behind what is to be seen at once: it runs all lines once more.
-  setTimeout(() => matrix.show(reachOf(session.lines)));
+  clearTimeout(matrixTimer);
+  matrixTimer = setTimeout(() => matrix.show(reachOf(session.lines)));
 }
 
 function refreshList(): void {
@@ -135,13 +137,19 @@ function makeExamples(): void {
 }
 
 async function share(): Promise<void> {
-  history.replaceState(null, "", await fragmentOf(session.lines));
   try {
-    await navigator.clipboard.writeText(location.href);
-    say("The link is copied: whoever opens it finds this host as it is now.");
-  } catch {
-    say("The link is this page’s address: whoever opens it finds this host as it is now.");
+    history.replaceState(null, "", await fragmentOf(session.lines));
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    say(`There is no link to this host: ${error.message}.`, true);
+    return;
   }
+  const isCopied = await navigator.clipboard.writeText(location.href).then(
+    () => true,
+    () => false,
+  );
+  const where = isCopied ? "The link is copied" : "The link is this page’s address";
+  say(`${where}: whoever opens it finds this host as it is now.`);
 }
 
 /** What the page’s address asks for. */

@@ -4,12 +4,16 @@ import { byId, element } from "./dom.ts";
 
 const MARKS = { yes: "✓", no: "✗", none: "–" } as const;
 
+/** Ends for which half a page is wide enough. */
+const NARROW_MAX = 6;
+
 export class Matrix {
   readonly #table = byId("matrix", HTMLTableElement);
   readonly #why = byId("why", HTMLElement);
   #picked = "";
 
   show(reach: Reach): void {
+    byId("reach", HTMLElement).classList.toggle("wide", reach.ends.length > NARROW_MAX);
     const heads = reach.ends.map((end) => element("th", { scope: "col" }, end));
     const rows = reach.ends.map((from) =>
       element(
@@ -21,7 +25,7 @@ export class Matrix {
     );
     this.#table.replaceChildren(
       element("caption", { class: "hidden" }, "Rows ping columns, by IPv4 and IPv6"),
-      element("thead", {}, element("tr", {}, element("td", {}, "from ╲ to"), ...heads)),
+      element("thead", {}, element("tr", {}, element("td", {}, "from, to"), ...heads)),
       element("tbody", {}, ...rows),
     );
     const again = this.#table.querySelector<HTMLElement>(

@@ -65,15 +65,16 @@ export class PacketList {
   }
 }
 
-/** `ns0/ipvl0 → host/eth0 → lan/w0`; copies behind a comma. */
+/** `ns0/ipvl0 → host/eth0 → lan/w0, ns1/ipvl1`: copies of a flood behind commas. */
 export function wayOf(packet: Packet): string {
   let way = "";
-  let last: string | undefined;
+  let [lastFrom, lastTo] = ["", ""];
   for (const hop of hopsOf(packet)) {
     const [from, to] = [tellPlace(hop.from), tellPlace(hop.to)];
-    if (from === last) way += ` → ${to}`;
-    else way += `${way === "" ? "" : ", "}${from} → ${to}`;
-    last = to;
+    if (way !== "" && from === lastTo) way += ` → ${to}`;
+    else if (way !== "" && from === lastFrom) way += `, ${to}`;
+    else way += `${way === "" ? "" : "; "}${from} → ${to}`;
+    [lastFrom, lastTo] = [from, to];
   }
   return way || startOf(packet);
 }

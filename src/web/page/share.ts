@@ -9,8 +9,10 @@ export class LinkError extends Error {
   override readonly name = "LinkError";
 }
 
+/** Throws `LinkError` where there are too many. */
 export async function fragmentOf(lines: readonly string[]): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify(lines));
+  if (text.length > BYTES_MAX) throw tooMuch();
   const packed = await read(through(text, new CompressionStream("deflate-raw")));
   const binary = Array.from(packed, (byte) => String.fromCharCode(byte)).join("");
   return SIGN + btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
@@ -52,6 +54,8 @@ function parse(text: string): string[] {
   throw new LinkError("there are no lines in it");
 }
 
+const tooMuch = (): LinkError => new LinkError(`it would hold more than ${BYTES_MAX / 1024} KiB`);
+
 const through = (
   bytes: Uint8Array<ArrayBuffer>,
   stream: CompressionStream | DecompressionStream,
@@ -66,7 +70,7 @@ async function read(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
     length += next.value.length;
     if (length > BYTES_MAX) {
       await reader.cancel();
-      throw new LinkError(`it holds more than ${BYTES_MAX / 1024} KiB`);
+      throw tooMuch();
     }
   }
   const all = new Uint8Array(length);

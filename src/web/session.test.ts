@@ -1,0 +1,107 @@
+/** Lines typed at the simulated host, who reaches whom then, and what may be typed next. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import { complete } from "./completion.ts";
+import { type Family, reachOf } from "./reach.ts";
+import { LINE_MAX, LINES_MAX, linesOf, Session } from "./session.ts";
+
+const HOWTO = linesOf(readFileSync("examples/howto.sh", "utf8"));
+const howto = (): Session => Session.of(HOWTO);
+
+test("a line says where it was typed and what it answered", () => {
+  const session = howto();
+  const answer = session.run("ip netns exec ns0 ping -c 1 10.0.0.11");
+  assert.equal(answer.prompt, "host # ");
+  assert.match(answer.output, /1 received, 0% packet loss/);
+  session.run("ip netns exec ns0 sh");
+  assert.equal(session.prompt, "ns0 # ");
+});
+
+test("what goes wrong is told with its line among all that were typed, and its column", () => {
+  const session = Session.of(["ip netns add a", "ip netns add b"]);
+  assert.match(session.run("  ip link set eth9 up").complaint, /^input:3:3: Cannot find device/);
+  assert.match(session.run("ip netns add 'c").complaint, /^input:4:14: /);
+});
+
+test("there are limits to lines", () => {
+  const session = new Session();
+  assert.match(session.run("#".repeat(LINE_MAX + 1)).complaint, /^input: a line has up to/);
+  for (let i = 0; i < LINES_MAX; i++) session.run("#");
+  assert.match(session.run("ip netns").complaint, /begin anew/);
+  assert.equal(session.lines.length, LINES_MAX);
+});
+
+test("any text is answered or refused with a line", () => {
+  const words = fc.constantFrom(
+    ..."ip link add del set dev eth0 type ipvlan mode l2 netns exec ns0 lan host ping -c 1 10.0.0.1 addr route via default ' \" $ ; && | \\ # ( sleep bridge sysctl -n".split(
+      " ",
+    ),
+  );
+  const line = fc.oneof(
+    fc.string(),
+    fc.array(words, { maxLength: 10 }).map((all) => all.join(" ")),
+  );
+  const property = fc.property(fc.array(line, { maxLength: 6 }), (lines) => {
+    const session = howto();
+    for (const one of lines) {
+      const { status, complaint } = session.run(one);
+      assert.doesNotMatch(complaint, /has failed/);
+      if (complaint !== "") assert.notEqual(status, 0);
+    }
+  });
+  fc.assert(property, { numRuns: 300 });
+});
+
+test("a script's lines: without blank ones, and with those that go on", () => {
+  assert.deepEqual(linesOf("  a\r\n\nb \\\n c\n# d\ne \\"), ["a", "b \\\n c", "# d", "e"]);
+});
+
+const reasonOf = (mode: string, from: string, to: string, family: Family = "v4") =>
+  reachOf([...HOWTO, `ip -n ns0 link set ipvl0 type ipvlan mode ${mode}`]).find(from, to, family);
+
+test("who reaches whom: under bridge slaves reach each other, under private the rule that forbids it is the reason", () => {
+  assert.deepEqual(reasonOf("l2 bridge", "ns0", "ns1"), { to: "10.0.0.11" });
+  assert.match(reasonOf("l2 private", "ns0", "ns1")?.reason ?? "", /ns0\/ipvl0, isolated/);
+});
+
+test("who reaches whom: where nobody answers, how far the question came is the reason", () => {
+  const { reason } = reasonOf("l2 bridge", "host", "ns0")!;
+  assert.match(reason!, /lost at host\/eth0, no-host.*the question came to lan\/w0$/);
+});
+
+test("who reaches whom: without an address there is nothing to be said", () => {
+  assert.equal(reasonOf("l2 bridge", "host", "ns0", "v6"), undefined);
+});
+
+test("who reaches whom is asked of a copy", () => {
+  const session = howto();
+  const beforeMs = session.world.clock.nowMs;
+  reachOf(session.lines);
+  assert.equal(session.world.clock.nowMs, beforeMs);
+  assert.equal(session.record.packets.length, 0);
+});
+
+for (const [before, line, candidates] of [
+  ["pi", "ping ", ["ping"]],
+  ["ip ne", "ip ne", ["netns", "neigh"]],
+  ["ip netns exec n", "ip netns exec ns", ["ns0", "ns1"]],
+  ["ip netns exec ns0 pi", "ip netns exec ns0 ping ", ["ping"]],
+  ["ip -n ns0 link set ip", "ip -n ns0 link set ipvl0 ", ["ipvl0"]],
+  ["ip link set dev e", "ip link set dev eth0 ", ["eth0"]],
+  ["ip link add link eth0 x type ipv", "ip link add link eth0 x type ipvlan ", ["ipvlan"]],
+  [
+    "ip link set ipvl0 type ipvlan mode l",
+    "ip link set ipvl0 type ipvlan mode l",
+    ["l2", "l3", "l3s"],
+  ],
+  ["ping 10.0.0.10", "ping 10.0.0.10 ", ["10.0.0.10"]],
+  ["nothing", "nothing", []],
+] as const)
+  test(`completion of "${before}": ${candidates.join(", ") || "nothing"}`, () => {
+    assert.deepEqual(complete(before, howto().world, "host"), {
+      line,
+      candidates: [...candidates],
+    });
+  });
