@@ -133,7 +133,10 @@ inBrowser(
       .locator("#log", { hasText: "ip -n ns0 link set ipvl0 type ipvlan mode l2 private" })
       .waitFor();
     await cell(page, "ns0 ns1", "v4").and(page.locator(".no")).click();
-    assert.match(await textOf(page, "#why"), /ns0 → ns1.*lost at ns0\/ipvl0, isolated/);
+    assert.match(
+      await textOf(page, "#why"),
+      /ns0 → ns1.*lost at ns0\/ipvl0 by rule F\.1, isolated/,
+    );
     await cell(page, "ns0 lan", "v4").and(page.locator(".yes")).waitFor();
     await type(page, "ip netns exec ns0 ping -c 1 10.0.0.11");
     await page.locator(".packet.lost .cross").waitFor();

@@ -9,6 +9,7 @@ const COMMANDS = [
   "iptables",
   "ip6tables",
   "conntrack",
+  "socat",
   "sysctl",
   "bridge",
   "sleep",

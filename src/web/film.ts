@@ -24,16 +24,27 @@ interface Arrival {
   readonly shownMs: number;
 }
 
+/** Steps that are kept; the oldest go, many at once. */
+export const SHOTS_MAX = 6000;
 /** Arrivals that are looked at to find what something comes from. */
 const ARRIVALS_MAX = 200;
 
 export class Film {
-  readonly shots: Shot[] = [];
+  #shots: Shot[] = [];
   #lengthMs = 0;
   /** The last moment that has been shown, and when. */
   #atMs = 0;
   #shownMs = 0;
   #arrivals: Arrival[] = [];
+
+  get shots(): readonly Shot[] {
+    return this.#shots;
+  }
+
+  /** When what is left of it begins. */
+  get startMs(): number {
+    return this.#shots[0]?.startMs ?? 0;
+  }
 
   get lengthMs(): number {
     return this.#lengthMs;
@@ -44,7 +55,8 @@ export class Film {
     const at = kind === "hop" ? event.from : event.at;
     const startMs = Math.max(this.#momentOf(atMs), this.#causeOf(at, atMs));
     const endMs = startMs + (kind === "hop" ? HOP_MS : LOSS_MS);
-    this.shots.push({ packet, event, startMs, endMs });
+    this.#shots.push({ packet, event, startMs, endMs });
+    if (this.#shots.length > SHOTS_MAX) this.#shots = this.#shots.slice(SHOTS_MAX / 2);
     this.#lengthMs = Math.max(this.#lengthMs, endMs);
     if (kind !== "hop") return;
     this.#arrivals.push({ at: event.to, atMs: event.untilMs, shownMs: endMs });
@@ -53,7 +65,7 @@ export class Film {
 
   /** What is to be seen at a moment of the film. */
   at(ms: number): Shot[] {
-    return this.shots.filter(({ startMs, endMs }) => startMs <= ms && ms < endMs);
+    return this.#shots.filter(({ startMs, endMs }) => startMs <= ms && ms < endMs);
   }
 
   /** Later moments are shown later: behind all that has arrived by then, and a shortened wait. */

@@ -2,9 +2,10 @@
 
 import { wordsOf } from "../sim/losses.ts";
 import type { Namespace } from "../sim/namespace.ts";
+import type { Loss } from "../sim/recorder.ts";
 import { tellPlace } from "../sim/tell.ts";
 import { formatIp, type Ip, isLinkLocal6 } from "../wire/address.ts";
-import { hopsOf, lossesOf, type Packet, Record, startOf } from "./record.ts";
+import { decisionsOf, hopsOf, lossesOf, type Packet, Record, startOf } from "./record.ts";
 import { Session } from "./session.ts";
 
 /** Namespaces that ping each other; the others are left out. */
@@ -82,7 +83,7 @@ function whyNot(packets: readonly Packet[], to: string): string {
     .at(-1);
   if (lost === undefined) return `nobody answered for ${to}`;
   const place = tellPlace(lost.loss.at);
-  const what = `${lost.packet.text}: lost at ${place}, ${lost.loss.reason}: ${wordsOf(lost.loss.reason)}`;
+  const what = `${lost.packet.text}: lost at ${place}${ruleOf(lost)}, ${lost.loss.reason}: ${wordsOf(lost.loss.reason)}`;
   const questions = packets.filter(
     (packet) => packet.text.includes("who-has") && startOf(packet) === place,
   );
@@ -92,6 +93,13 @@ function whyNot(packets: readonly Packet[], to: string): string {
     return `${what}; the question was lost at ${tellPlace(end.at)}, ${end.reason}: ${wordsOf(end.reason)}`;
   const places = questions.flatMap(hopsOf).map(({ to }) => tellPlace(to));
   return `${what}; the question came to ${[...new Set(places)].join(", ")}`;
+}
+
+/** By which a port has dropped it, if one has. */
+function ruleOf({ packet, loss }: { readonly packet: Packet; readonly loss: Loss }): string {
+  const decision = decisionsOf(packet).at(-1);
+  if (decision === undefined || decision.explanation.reason !== loss.reason) return "";
+  return ` by rule ${decision.explanation.rule.name}`;
 }
 
 /** What a stack says when it has asked for a neighbour in vain. */

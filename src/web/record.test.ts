@@ -3,27 +3,23 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { tellPlace } from "../sim/tell.ts";
-import { Film, HOP_MS, IDLE_MS_MAX } from "./film.ts";
+import { Film, HOP_MS, IDLE_MS_MAX, SHOTS_MAX } from "./film.ts";
 import { hopsOf, lossesOf, PACKETS_MAX, type Packet } from "./record.ts";
 import { linesOf, Session } from "./session.ts";
 
 const HOWTO = linesOf(readFileSync("examples/howto.sh", "utf8"));
 
-/** The HOWTO's host, and these lines, of which the packets are listed. */
-function watch(...lines: readonly string[]): Session {
-  const session = Session.of(HOWTO);
+/** The HOWTO's host, and these lines, of which the packets are listed and shown. */
+function watch(...lines: readonly string[]) {
+  const film = new Film();
+  const session = new Session((step) => film.add(step));
+  for (const line of HOWTO) session.run(line, false);
   for (const line of lines) session.run(line);
-  return session;
+  return { record: session.record, film };
 }
 
 const wayOf = (packet: Packet): string[] =>
   hopsOf(packet).map(({ from, to }) => `${tellPlace(from)} > ${tellPlace(to)}`);
-
-const filmOf = ({ record }: Session): Film => {
-  const film = new Film();
-  for (const step of record.steps) film.add(step);
-  return film;
-};
 
 test("a ping of the LAN is a question and an answer, each one packet all the way", () => {
   const { packets } = watch("ip netns exec ns1 ping -c 1 10.0.0.1").record;
@@ -35,8 +31,7 @@ test("a ping of the LAN is a question and an answer, each one packet all the way
 });
 
 test("the copies of a flood are one packet", () => {
-  const session = watch("ip netns exec ns0 ping -c 1 10.0.0.77");
-  const [first] = session.record.packets;
+  const [first] = watch("ip netns exec ns0 ping -c 1 10.0.0.77").record.packets;
   assert.equal(first!.text, "arp who-has 10.0.0.77 tell 10.0.0.10");
   assert.deepEqual(wayOf(first!), [
     "ns0/ipvl0 > host/eth0",
@@ -85,20 +80,23 @@ test("under private a packet is lost where it is decided, with the decision befo
   assert.equal(lossesOf(request)[0]!.reason, "isolated");
 });
 
-test("the oldest packets are forgotten, and their steps with them", () => {
-  const session = watch("ip netns exec ns0 ping -c 900 10.0.0.11");
-  const { packets, steps } = session.record;
-  assert.equal(packets.length, PACKETS_MAX);
-  assert.ok(packets[0]!.number > 1);
-  assert.ok(steps.every(({ packet }) => packet.number >= packets[0]!.number));
+test("the oldest packets are forgotten, and the oldest of the film", () => {
+  const { record, film } = watch(
+    "ip netns exec ns0 ping -c 1000 10.0.0.11",
+    `${"ip netns exec ns1 ping -c 1000 10.0.0.1;".repeat(2)}`,
+  );
+  assert.equal(record.packets.length, PACKETS_MAX);
+  assert.ok(record.packets[0]!.number > 1);
+  assert.ok(film.shots.length <= SHOTS_MAX);
+  assert.ok(film.startMs > 0 && film.startMs < film.lengthMs);
 });
 
 test("the film shows an answer behind its question, and copies at once", () => {
-  const { shots } = filmOf(watch("ip netns exec ns0 ping -c 1 10.0.0.77", "sleep 60"));
+  const { shots } = watch("ip netns exec ns0 ping -c 1 10.0.0.77", "sleep 60").film;
   const [up, ...copies] = shots.filter(({ packet }) => packet.number === 1);
   assert.equal(copies.length, 2);
   for (const copy of copies) assert.equal(copy.startMs, up!.endMs);
-  const pinged = filmOf(watch("ip netns exec ns1 ping -c 1 10.0.0.1")).shots;
+  const pinged = watch("ip netns exec ns1 ping -c 1 10.0.0.1").film.shots;
   const [request, reply] = ["request", "reply"].map((word) =>
     pinged.filter(({ packet }) => packet.text.includes(word)),
   );
@@ -106,9 +104,8 @@ test("the film shows an answer behind its question, and copies at once", () => {
 });
 
 test("the film shortens waits", () => {
-  const session = watch("ip netns exec ns0 ping -c 1 10.0.0.11", "sleep 4000");
-  session.run("ip netns exec ns0 ping -c 1 10.0.0.11");
-  const film = filmOf(session);
+  const ping = "ip netns exec ns0 ping -c 1 10.0.0.11";
+  const { film } = watch(ping, "sleep 4000", ping);
   assert.ok(film.lengthMs <= film.shots.length * (HOP_MS + IDLE_MS_MAX) + HOP_MS);
   assert.equal(film.at(film.lengthMs).length, 0);
 });

@@ -59,14 +59,15 @@ interface Followed extends Packet {
 
 export class Record {
   readonly packets: Packet[] = [];
-  /** Of the packets that are remembered, in the order in which they happened. */
-  steps: Step[] = [];
+  readonly #onStep: (step: Step) => void;
   readonly #witness: Witness;
   /** The latest first, by what stays the same on the way. */
   readonly #bySignature: Map<string, Followed[]> = new Map();
   #count = 0;
 
-  constructor(simulation: Simulation) {
+  /** `onStep` is told of each step when it happens. */
+  constructor(simulation: Simulation, onStep: (step: Step) => void = () => {}) {
+    this.#onStep = onStep;
     this.#witness = new Recorder(simulation, (event) => this.#hear(event));
   }
 
@@ -81,7 +82,7 @@ export class Record {
     const packet = this.#packetAt(at, event);
     if (packet.events.length >= EVENTS_MAX) return;
     packet.events.push(event);
-    if (event.kind !== "decision") this.steps.push({ packet, event });
+    if (event.kind !== "decision") this.#onStep({ packet, event });
   }
 
   /** The packet that this frame carries: one that has come here, or a new one. */
@@ -112,7 +113,6 @@ export class Record {
   }
 
   #forget(oldest: Packet): void {
-    this.steps = this.steps.filter(({ packet }) => packet !== oldest);
     const signature = signatureOf(oldest.bytes);
     const rest = this.#bySignature.get(signature)?.filter((packet) => packet !== oldest) ?? [];
     if (rest.length > 0) this.#bySignature.set(signature, rest);

@@ -63,7 +63,10 @@ const reasonOf = (mode: string, from: string, to: string, family: Family = "v4")
 
 test("who reaches whom: under bridge slaves reach each other, under private the rule that forbids it is the reason", () => {
   assert.deepEqual(reasonOf("l2 bridge", "ns0", "ns1"), { to: "10.0.0.11" });
-  assert.match(reasonOf("l2 private", "ns0", "ns1")?.reason ?? "", /ns0\/ipvl0, isolated/);
+  assert.match(
+    reasonOf("l2 private", "ns0", "ns1")?.reason ?? "",
+    /ns0\/ipvl0 by rule F\.1, isolated/,
+  );
 });
 
 test("who reaches whom: where nobody answers, how far the question came is the reason", () => {

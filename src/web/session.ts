@@ -1,7 +1,7 @@
 /** What is typed at the simulated host, what it answers, and what packets there were. */
 import { Shell } from "../sim/shell/shell.ts";
 import type { World } from "../sim/shell/world.ts";
-import { Record } from "./record.ts";
+import { Record, type Step } from "./record.ts";
 
 /** Lines that are remembered; more are refused, since a link could not carry them. */
 export const LINES_MAX = 2000;
@@ -27,7 +27,8 @@ export class Session {
   #output = "";
   #complaint = "";
 
-  constructor() {
+  /** `onStep` is told what becomes of packets. */
+  constructor(onStep?: (step: Step) => void) {
     this.#shell = new Shell({
       print: (text) => {
         this.#output += text;
@@ -36,7 +37,7 @@ export class Session {
         this.#complaint += text;
       },
     });
-    this.record = new Record(this.world.simulation);
+    this.record = new Record(this.world.simulation, onStep);
   }
 
   /** The same lines typed at a new host: two of them are alike. Nobody watches it. */

@@ -16,10 +16,8 @@ import { fragmentOf, LinkError, linesOfFragment } from "./share.ts";
 import { Terminal } from "./terminal.ts";
 import { followTheme } from "./theme.ts";
 
-let session = new Session();
 let film = new Film();
-/** Steps of the record that are in the film. */
-let filmed = 0;
+let session = new Session((step) => film.add(step));
 /** Number of the last packet that was cleared from the list. */
 let cleared = 0;
 let matrixTimer = 0;
@@ -32,9 +30,15 @@ const list = new PacketList(pick);
 const matrix = new Matrix();
 const ports = new Ports((line) => run([line]));
 const terminal = new Terminal({ session: () => session, onLines: run });
-const sheet = new PacketSheet((number) => {
-  list.mark(undefined);
-  list.focus(number);
+const sheet = new PacketSheet({
+  onEvent: (event) => {
+    const shot = film.shots.find((one) => one.event === event);
+    if (shot !== undefined) player.seek(shot);
+  },
+  onClose: (number) => {
+    list.mark(undefined);
+    list.focus(number);
+  },
 });
 
 makeLegend();
@@ -49,6 +53,8 @@ byId("clear", HTMLButtonElement).addEventListener("click", () => {
   cleared = session.record.packets.at(-1)?.number ?? 0;
   refreshList();
 });
+addEventListener("error", ({ message }) => fail(message));
+addEventListener("unhandledrejection", ({ reason }) => fail(String(reason)));
 addEventListener("hashchange", () => void open());
 refresh();
 void open();
@@ -56,30 +62,20 @@ void open();
 /** Lines are run one after the other, whatever becomes of each, as in a terminal. */
 function run(lines: readonly string[]): void {
   say("");
+  const before = film.lengthMs;
   terminal.write(lines.map((line) => session.run(line)));
-  const { steps } = session.record;
-  const from = film.shots.length;
-  // The record forgets its oldest packets: then the film begins anew, with what is left.
-  if (filmed > steps.length) newFilm();
-  for (const step of steps.slice(filmed)) film.add(step);
-  filmed = steps.length;
   refresh();
-  const first = film.shots[from];
+  const first = film.shots.find(({ endMs }) => endMs > before);
   if (first !== undefined) player.playFrom(first.startMs);
-}
-
-function newFilm(): void {
-  film = new Film();
-  filmed = 0;
-  player.load(film);
 }
 
 /** A new host, and lines for it. */
 function begin(lines: readonly string[]): void {
-  session = new Session();
+  film = new Film();
+  session = new Session((step) => film.add(step));
   cleared = 0;
   sheet.close();
-  newFilm();
+  player.load(film);
   terminal.clear();
   refresh();
   if (lines.length > 0) run(lines);
@@ -162,6 +158,9 @@ async function open(): Promise<void> {
     say(`This link cannot be read: ${error.message}. The host is as it was.`, true);
   }
 }
+
+/** A mistake of ours: what is there goes on. */
+const fail = (message: string): void => say(`The playground has failed: ${message}`, true);
 
 function say(message: string, isWrong = false): void {
   notice.textContent = message;

@@ -1,8 +1,10 @@
 /** Who reaches whom, as a table: a mark of its own shape and colour per family, and why not. */
-import { FAMILIES, type Reach } from "../reach.ts";
+import { FAMILIES, type Family, type Reach } from "../reach.ts";
 import { byId, element } from "./dom.ts";
 
 const MARKS = { yes: "✓", no: "✗", none: "–" } as const;
+
+type Kind = keyof typeof MARKS;
 
 /** Ends for which half a page is wide enough. */
 const NARROW_MAX = 6;
@@ -11,9 +13,14 @@ export class Matrix {
   readonly #table = byId("matrix", HTMLTableElement);
   readonly #why = byId("why", HTMLElement);
   #picked = "";
+  /** What each pair came to, and when it was shown last. */
+  #now: ReadonlyMap<string, Kind> = new Map();
+  #before: ReadonlyMap<string, Kind> = new Map();
 
   show(reach: Reach): void {
     byId("reach", HTMLElement).classList.toggle("wide", reach.ends.length > NARROW_MAX);
+    this.#before = this.#now;
+    this.#now = kindsOf(reach);
     const heads = reach.ends.map((end) => element("th", { scope: "col" }, end));
     const rows = reach.ends.map((from) =>
       element(
@@ -37,8 +44,8 @@ export class Matrix {
 
   #cell(reach: Reach, from: string, to: string): HTMLElement {
     if (from === to) return element("td", { class: "self" });
-    const answers = FAMILIES.map((family) => ({ family, answered: reach.find(from, to, family) }));
-    const words = answers.map(({ family, answered }) => {
+    const words = FAMILIES.map((family) => {
+      const answered = reach.find(from, to, family);
       if (answered === undefined) return `${family}: no address`;
       const end = answered.reason === undefined ? "answers" : `✗ ${answered.reason}`;
       return `${family} ${answered.to}: ${end}`;
@@ -53,10 +60,7 @@ export class Matrix {
         "aria-label": why,
         "aria-pressed": "false",
       },
-      ...answers.map(({ family, answered }) => {
-        const kind = answered === undefined ? "none" : answered.reason === undefined ? "yes" : "no";
-        return element("span", { class: kind, "data-family": family }, `${family} ${MARKS[kind]}`);
-      }),
+      ...FAMILIES.map((family) => this.#mark(family, keyOf(from, to, family))),
     );
     button.addEventListener("click", () => {
       this.#table.querySelector('[aria-pressed="true"]')?.setAttribute("aria-pressed", "false");
@@ -66,4 +70,25 @@ export class Matrix {
     });
     return element("td", {}, button);
   }
+
+  #mark(family: Family, key: string): HTMLElement {
+    const [now, before] = [this.#now.get(key)!, this.#before.get(key) ?? "none"];
+    const isChanged = now !== before && now !== "none" && before !== "none";
+    const kind = isChanged ? `${now} changed` : now;
+    return element("span", { class: kind, "data-family": family }, `${family} ${MARKS[now]}`);
+  }
+}
+
+const keyOf = (from: string, to: string, family: Family): string => `${family} ${from} ${to}`;
+
+function kindsOf(reach: Reach): Map<string, Kind> {
+  const kinds = new Map<string, Kind>();
+  for (const from of reach.ends)
+    for (const to of reach.ends)
+      for (const family of FAMILIES) {
+        const answered = reach.find(from, to, family);
+        const kind = answered === undefined ? "none" : answered.reason === undefined ? "yes" : "no";
+        kinds.set(keyOf(from, to, family), kind);
+      }
+  return kinds;
 }

@@ -12,6 +12,7 @@ export class PacketList {
   readonly #body = byId("list", HTMLElement);
   readonly #none = byId("no-packets", HTMLElement);
   readonly #onPick: (packet: Packet) => void;
+  #marked: number | undefined;
 
   constructor(onPick: (packet: Packet) => void) {
     this.#onPick = onPick;
@@ -25,9 +26,11 @@ export class PacketList {
       .reverse();
     this.#body.replaceChildren(...listed.map((packet) => this.#row(packet)));
     this.#none.hidden = listed.length > 0;
+    this.mark(this.#marked);
   }
 
   mark(number: number | undefined): void {
+    this.#marked = number;
     for (const row of this.#body.children)
       row.classList.toggle("picked", row.getAttribute("data-number") === String(number));
   }

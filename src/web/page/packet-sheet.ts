@@ -9,17 +9,24 @@ import { byId, element } from "./dom.ts";
 
 const BYTES_PER_LINE = 16;
 
+export interface PacketSheetParts {
+  /** One of those that are listed is picked. */
+  readonly onEvent: (event: Event) => void;
+  /** The packet of this number is shown no more. */
+  readonly onClose: (number: number) => void;
+}
+
 export class PacketSheet {
   readonly #sheet = byId("sheet", HTMLElement);
   readonly #title = byId("sheet-title", HTMLElement);
   readonly #body = byId("sheet-body", HTMLElement);
-  readonly #onClose: (number: number) => void;
+  readonly #parts: PacketSheetParts;
   readonly #bytes = element("div");
   #shown: Packet | undefined;
   #cells: readonly HTMLElement[] = [];
 
-  constructor(onClose: (number: number) => void) {
-    this.#onClose = onClose;
+  constructor(parts: PacketSheetParts) {
+    this.#parts = parts;
     byId("close", HTMLButtonElement).addEventListener("click", () => this.close());
     this.#sheet.addEventListener("keydown", ({ key }) => {
       if (key === "Escape") this.close();
@@ -45,15 +52,18 @@ export class PacketSheet {
     const { number } = this.#shown;
     this.#shown = undefined;
     this.#sheet.hidden = true;
-    this.#onClose(number);
+    this.#parts.onClose(number);
   }
 
   /** Its frame is another at each: MACs and TTL change. */
   #event(event: Event): HTMLElement {
     const time = element("span", { class: "number" }, `${(event.atMs / 1000).toFixed(6)} s`);
     const pick = element("button", { type: "button", class: "pick" }, tell(event));
-    pick.addEventListener("click", () => this.#showBytes(event.bytes));
-    const item = element("li", { class: event.kind }, time, " ", pick);
+    pick.addEventListener("click", () => {
+      this.#showBytes(event.bytes);
+      this.#parts.onEvent(event);
+    });
+    const item = element("li", { class: event.kind }, time, pick);
     if (event.kind === "decision") item.append(ruleTable(event));
     return item;
   }

@@ -11,6 +11,12 @@ export class Player {
   readonly #show: Show;
   readonly #playButton = byId("play", HTMLButtonElement);
   readonly #moment = byId("moment", HTMLInputElement);
+  readonly #controls = [
+    this.#moment,
+    this.#playButton,
+    byId("next", HTMLButtonElement),
+    byId("previous", HTMLButtonElement),
+  ];
   readonly #speed = byId("speed", HTMLSelectElement);
   readonly #caption = byId("caption", HTMLElement);
   readonly #still: MediaQueryList = matchMedia("(prefers-reduced-motion: reduce)");
@@ -65,7 +71,7 @@ export class Player {
       this.#go(this.#atMs);
       return;
     }
-    if (this.#atMs >= this.#film.lengthMs) this.#go(0);
+    if (this.#atMs >= this.#film.lengthMs) this.#go(this.#film.startMs);
     this.#play();
   }
 
@@ -104,15 +110,16 @@ export class Player {
       direction === 1
         ? moments.find((ms) => ms > this.#atMs)
         : moments.findLast((ms) => ms < this.#atMs);
-    this.#go(next ?? (direction === 1 ? this.#film.lengthMs : 0));
+    this.#go(next ?? (direction === 1 ? this.#film.lengthMs : this.#film.startMs));
   }
 
   #go(ms: number): void {
     this.#atMs = ms;
     const { lengthMs } = this.#film;
+    this.#moment.min = String(this.#film.startMs);
     this.#moment.max = String(lengthMs);
     this.#moment.value = String(ms);
-    this.#moment.disabled = lengthMs === 0;
+    for (const control of this.#controls) control.disabled = lengthMs === 0;
     const shots = this.#film.at(ms).filter(({ packet }) => this.#kinds.has(packet.kind));
     const text =
       shots.length === 0
