@@ -1,4 +1,5 @@
 /** A cable between two devices, with all that may happen to a frame on its way, as the seed has it. */
+import * as ethernet from "../wire/ethernet.ts";
 import { Frame } from "../wire/frame.ts";
 import type { Device } from "./device.ts";
 import type { Simulation } from "./simulation.ts";
@@ -36,6 +37,10 @@ function direction(
   const { clock, random } = simulation;
   let inFlight = 0;
   const carry = (f: Frame) => {
+    if (f.length > to.mtu + ethernet.HEADER + ethernet.TAG) {
+      simulation.witness?.lost(from, f, "too-long");
+      return;
+    }
     if (inFlight >= IN_FLIGHT_MAX) {
       simulation.witness?.lost(from, f, "cable-full");
       return;

@@ -1,24 +1,34 @@
 /** ICMP's errors: what a packet's sender is told when it cannot go on. RFC 792, RFC 4443 §3.1 and §3.3. */
-import type { Ip } from "../wire/address.ts";
+import { type Ip, ip4ToNumber } from "../wire/address.ts";
 import * as ethernet from "../wire/ethernet.ts";
-import { Frame, put8 } from "../wire/frame.ts";
+import { Frame, put8, put32 } from "../wire/frame.ts";
 import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as packets from "./packets.ts";
 
-export type Failure = "no route" | "no host" | "no port" | "time exceeded";
+export type Failure = "no route" | "no host" | "no port" | "too big" | "time exceeded";
 
 /** Type and code, by family. */
 const NUMBERS: Readonly<Record<Failure, Readonly<Record<4 | 16, readonly [number, number]>>>> = {
   "no route": { 4: [icmp.UNREACHABLE, icmp.NO_ROUTE], 16: [icmp.UNREACHABLE6, icmp.NO_ROUTE] },
   "no host": { 4: [icmp.UNREACHABLE, icmp.NO_HOST], 16: [icmp.UNREACHABLE6, icmp.NO_ADDRESS6] },
   "no port": { 4: [icmp.UNREACHABLE, icmp.NO_PORT], 16: [icmp.UNREACHABLE6, icmp.NO_PORT6] },
+  "too big": {
+    4: [icmp.UNREACHABLE, icmp.FRAGMENTATION_NEEDED],
+    16: [icmp.TOO_BIG6, 0],
+  },
   "time exceeded": { 4: [icmp.TIME_EXCEEDED, 0], 16: [icmp.TIME_EXCEEDED6, 0] },
 };
 
 /** Unreachable, source quench, redirect, time exceeded, parameter problem. */
-const ERRORS4: ReadonlySet<number> = new Set([icmp.UNREACHABLE, 4, 5, icmp.TIME_EXCEEDED, 12]);
+const ERRORS4: ReadonlySet<number> = new Set([
+  icmp.UNREACHABLE,
+  4,
+  icmp.REDIRECT,
+  icmp.TIME_EXCEEDED,
+  12,
+]);
 /** Types below are errors. */
 const ECHO6_MIN = 128;
 
@@ -48,8 +58,24 @@ export function isError(f: Frame): boolean {
 const isUnicast = (ip: Ip): boolean =>
   ip.some((byte) => byte !== 0) && (ip.length === 4 ? ip[0]! < 224 : ip[0] !== 0xff);
 
-/** From one of our addresses to the packet's sender. */
-export function errorPacket(failure: Failure, src: Ip, about: Frame): Frame {
+/** From one of our addresses to the packet's sender. `mtu`: of what is too big for it. */
+export function errorPacket(failure: Failure, src: Ip, about: Frame, mtu = 0): Frame {
+  const numbers = NUMBERS[failure][src.length === 4 ? 4 : 16];
+  return packetAbout(numbers, src, about, (f, at) => put32(f, at + 4, mtu));
+}
+
+/** The next hop would do without us: RFC 792, page 12. */
+export const redirectPacket = (next: Ip, src: Ip, about: Frame): Frame =>
+  packetAbout([icmp.REDIRECT, icmp.REDIRECT_HOST], src, about, (f, at) =>
+    put32(f, at + 4, ip4ToNumber(next)),
+  );
+
+function packetAbout(
+  [type, code]: readonly [number, number],
+  src: Ip,
+  about: Frame,
+  fill: (f: Frame, at: number) => void,
+): Frame {
   const width = src.length === 4 ? 4 : 16;
   const told = about.view().subarray(packets.IP).slice(0, TOLD_MAX[width]);
   const protocol = width === 4 ? icmp.PROTOCOL : icmp.PROTOCOL6;
@@ -58,9 +84,9 @@ export function errorPacket(failure: Failure, src: Ip, about: Frame): Frame {
     icmp.HEADER + told.length,
   );
   const at = packets.payloadAt(f);
-  const [type, code] = NUMBERS[failure][width];
   put8(f, at, type);
   put8(f, at + 1, code);
+  fill(f, at);
   f.bytes.set(told, f.start + at + icmp.HEADER);
   if (width === 4) icmp.fillChecksum4(f, packets.IP);
   else icmp.fillChecksum6(f, packets.IP);
@@ -86,6 +112,13 @@ export function findAbout(f: Frame): Frame | undefined {
   const about = Frame.of(new Uint8Array(packets.IP + Math.max(0, f.length - start)));
   ethernet.setType(about, ethernet.type(f));
   about.bytes.set(packets.bytesAt(f, start, f.length - start), packets.IP);
-  const isWhole = packets.isIpv6(f) ? ipv6.check(about, packets.IP) : ipv4.check(about, packets.IP);
-  return isWhole ? about : undefined;
+  return hasHeader(about) ? about : undefined;
+}
+
+/** The lengths are those of the whole packet. */
+function hasHeader(about: Frame): boolean {
+  if (packets.isIpv6(about)) return ipv6.check(about, packets.IP);
+  const header = ipv4.headerLength(about, packets.IP);
+  const isRight = ipv4.version(about, packets.IP) === 4 && header >= ipv4.MIN_HEADER;
+  return isRight && packets.IP + header <= about.length;
 }

@@ -4,9 +4,18 @@ import type { Frame } from "../wire/frame.ts";
 import * as icmp from "../wire/icmp.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
-import { errorPacket, type Failure, findAbout, findFailure, mayBeTold } from "./icmp-errors.ts";
+import type { Device } from "./device.ts";
+import {
+  errorPacket,
+  type Failure,
+  findAbout,
+  findFailure,
+  mayBeTold,
+  redirectPacket,
+} from "./icmp-errors.ts";
 import type { Namespace } from "./namespace.ts";
 import * as packets from "./packets.ts";
+import { keyOf } from "./routes.ts";
 import type { Simulation } from "./simulation.ts";
 
 /** What a ping has heard. */
@@ -15,12 +24,27 @@ export interface Heard {
   readonly tookMs: number;
   /** Undefined: it was the answer. */
   readonly failure?: Failure;
+  /** Of "too big": what the link would carry. */
+  readonly mtu?: number;
+}
+
+export interface EchoOptions {
+  readonly ttl?: number;
+  /** Behind the ICMP header. */
+  readonly bytes?: number;
+  /** A router tells of a better one. */
+  readonly onRedirect?: (from: Ip, via: Ip) => void;
+}
+
+interface Ping extends EchoOptions {
+  readonly end: (heard: Heard | undefined) => void;
 }
 
 /** ICMP errors that a namespace tells in a second. Linux: `icmp_msgs_per_sec`. */
 export const ERRORS_PER_SECOND_MAX = 1000;
 /** What `ping` sends. */
 const ECHO_BYTES = 56;
+const TTL = 64;
 /** Pings of a namespace that wait for their answer. */
 export const PINGS_MAX = 65_536;
 
@@ -28,7 +52,7 @@ export class Icmp {
   readonly #netns: Namespace;
   readonly #simulation: Simulation;
   /** By identifier. */
-  readonly #pings: Map<number, (heard: Heard | undefined) => void> = new Map();
+  readonly #pings: Map<number, Ping> = new Map();
   #lastPing = 0;
   /** Errors that were told since `#toldSinceMs`. */
   #told = 0;
@@ -40,7 +64,12 @@ export class Icmp {
   }
 
   /** Asks for an echo. `onEnd` hears who said what, or undefined: nobody anything in this time. False: there is no way. */
-  ping(to: Ip, timeoutMs: number, onEnd: (heard: Heard | undefined) => void, ttl: number): boolean {
+  ping(
+    to: Ip,
+    timeoutMs: number,
+    onEnd: (heard: Heard | undefined) => void,
+    options: EchoOptions,
+  ): boolean {
     const src = this.#netns.sourceFor(to);
     if (src === undefined || this.#pings.size >= PINGS_MAX) return false;
     do this.#lastPing = (this.#lastPing + 1) & 0xffff;
@@ -53,15 +82,14 @@ export class Icmp {
       this.#pings.delete(identifier);
       onEnd(heard && { ...heard, tookMs: heard.tookMs - startMs });
     };
-    this.#pings.set(identifier, end);
+    this.#pings.set(identifier, { ...options, end });
+    const { ttl = TTL, bytes = ECHO_BYTES } = options;
     const header = { src, dst: to, ttl };
-    return this.#netns.output(
-      packets.echo(header, false, identifier, 1, new Uint8Array(ECHO_BYTES)),
-    );
+    return this.#netns.output(packets.echo(header, false, identifier, 1, new Uint8Array(bytes)));
   }
 
   /** An ICMP packet for this namespace. */
-  hear(f: Frame): void {
+  hear(device: Device | undefined, f: Frame): void {
     const at = packets.payloadAt(f);
     const is6 = packets.isIpv6(f);
     const isOfFamily = packets.protocolOf(f) === (is6 ? icmp.PROTOCOL6 : icmp.PROTOCOL);
@@ -69,28 +97,38 @@ export class Icmp {
     const failure = findFailure(f);
     const type = icmp.type(f, at);
     if (failure !== undefined) this.#hearFailure(f, failure);
+    else if (!is6 && type === icmp.REDIRECT) this.#hearRedirect(device, f);
     else if (type === (is6 ? icmp.ECHO_REPLY6 : icmp.ECHO_REPLY)) this.#hearReply(f, at);
     else if (type === (is6 ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST)) this.#reply(f, at);
   }
 
   /** Tells a packet's sender, who may be here, why it does not go on. */
-  tell(failure: Failure, translated: Frame): void {
+  tell(failure: Failure, translated: Frame, mtu: number): void {
     const about = this.#netns.netfilter?.findUntranslated(translated) ?? translated;
     const sender = packets.srcOf(about);
     if (this.#netns.isLocal(sender)) {
-      this.#fail(about, failure, sender);
+      this.#fail(about, { failure, from: sender, mtu });
       return;
     }
+    this.#say(about, (src) => errorPacket(failure, src, about, mtu));
+  }
+
+  /** Tells a packet's sender that its next hop is on the same link. */
+  redirect(about: Frame, next: Ip): void {
+    this.#say(about, (src) => redirectPacket(next, src, about));
+  }
+
+  #say(about: Frame, make: (src: Ip) => Frame): void {
     const { nowMs } = this.#simulation.clock;
     if (nowMs - this.#toldSinceMs >= 1000) [this.#told, this.#toldSinceMs] = [0, nowMs];
-    const src = this.#netns.sourceFor(sender);
+    const src = this.#netns.sourceFor(packets.srcOf(about));
     if (src === undefined || !mayBeTold(about) || this.#told++ >= ERRORS_PER_SECOND_MAX) return;
-    this.#netns.output(errorPacket(failure, src, about));
+    this.#netns.output(make(src));
   }
 
   #hearReply(f: Frame, at: number): void {
     const tookMs = this.#simulation.clock.nowMs;
-    this.#pings.get(icmp.identifier(f, at))?.({ from: packets.srcOf(f), tookMs });
+    this.#pings.get(icmp.identifier(f, at))?.end({ from: packets.srcOf(f), tookMs });
   }
 
   #reply(f: Frame, at: number): void {
@@ -102,23 +140,38 @@ export class Icmp {
 
   #hearFailure(f: Frame, failure: Failure): void {
     const about = findAbout(f);
-    if (about !== undefined) this.#fail(about, failure, packets.srcOf(f));
+    const mtu = icmp.mtu(f, packets.payloadAt(f));
+    if (about !== undefined) this.#fail(about, { failure, from: packets.srcOf(f), mtu });
+  }
+
+  /** Believed of the router that was asked, by who is no router itself. Linux: __ip_do_redirect(). */
+  #hearRedirect(device: Device | undefined, f: Frame): void {
+    const about = findAbout(f);
+    const via = packets.bytesAt(f, icmp.gatewayAt(packets.payloadAt(f)), 4);
+    if (about === undefined || device === undefined || this.#netns.isForwarding[4]) return;
+    const [dst, from] = [packets.dstOf(about), packets.srcOf(f)];
+    const route = this.#netns.routing[4].find(dst);
+    if (route?.via === undefined || !isSame(route.via, from) || this.#netns.isLocal(via)) return;
+    if (this.#netns.routing[4].find(via)?.device !== device) return;
+    this.#netns.routing[4].redirect(dst, device, via);
+    this.#findPing(about)?.onRedirect?.(from, via);
   }
 
   /** A packet of ours has come to nothing. */
-  #fail(about: Frame, failure: Failure, from: Ip): void {
+  #fail(about: Frame, told: Omit<Heard, "tookMs"> & { readonly failure: Failure }): void {
     const protocol = packets.protocolOf(about);
-    if (protocol === udp.PROTOCOL) this.#netns.udp.fail(about, failure);
-    else if (protocol === tcp.PROTOCOL) this.#netns.tcp.fail(about, failure);
-    else this.#failEcho(about, failure, from);
+    const tookMs = this.#simulation.clock.nowMs;
+    if (protocol === udp.PROTOCOL) this.#netns.udp.fail(about, told.failure);
+    else if (protocol === tcp.PROTOCOL) this.#netns.tcp.fail(about, told.failure);
+    else this.#findPing(about)?.end({ ...told, tookMs });
   }
 
-  #failEcho(about: Frame, failure: Failure, from: Ip): void {
-    const at = packets.payloadAt(about);
-    const isEcho =
-      icmp.check(about, at) &&
-      icmp.type(about, at) === (packets.isIpv6(about) ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST);
-    const tookMs = this.#simulation.clock.nowMs;
-    if (isEcho) this.#pings.get(icmp.identifier(about, at))?.({ from, tookMs, failure });
+  #findPing(request: Frame): Ping | undefined {
+    const at = packets.payloadAt(request);
+    const type = packets.isIpv6(request) ? icmp.ECHO_REQUEST6 : icmp.ECHO_REQUEST;
+    const isEcho = icmp.check(request, at) && icmp.type(request, at) === type;
+    return isEcho ? this.#pings.get(icmp.identifier(request, at)) : undefined;
   }
 }
+
+const isSame = (a: Ip, b: Ip): boolean => keyOf(a) === keyOf(b);

@@ -23,6 +23,10 @@ export const losses: Readonly<Record<string, string>> = {
   "not-forwarding": "for somebody else, and this namespace does not forward",
   "no-host": "nobody answered who its next hop is",
   "time-exceeded": "it has passed too many routers",
+  "too-big": "longer than the MTU of the device by which it would leave",
+  fragmentation:
+    "longer than the MTU of the device by which it would leave; it may be cut, but this stack does not",
+  fragment: "a piece of a packet: this stack does not put them together",
   "no-port": "nobody listens at its port",
   "no-connection": "of no TCP connection that there is",
   "bad-checksum": "its checksum is wrong",
@@ -35,6 +39,7 @@ export const losses: Readonly<Record<string, string>> = {
     "a rule or policy at postrouting dropped it, or nothing is free to masquerade it as",
   // Cables' and switches'.
   "cable-loss": "lost on the cable",
+  "too-long": "longer than the MTU of the cable's other end",
   "cable-full": "too many frames are on the cable",
   "switch-refuses-mac": "the switch does not take frames from this MAC",
 };

@@ -16,20 +16,19 @@ import {
 import * as arp from "../wire/arp.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import type { Frame } from "../wire/frame.ts";
-import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
-import * as tcp from "../wire/tcp.ts";
-import * as udp from "../wire/udp.ts";
 import { type Address, AddressTable } from "./address-table.ts";
 import type { Device } from "./device.ts";
-import { type Heard, Icmp } from "./icmp.ts";
+import { type EchoOptions, type Heard, Icmp } from "./icmp.ts";
 import type { Failure } from "./icmp-errors.ts";
+import { IpLayer } from "./ip-layer.ts";
 import { NeighbourDiscovery } from "./neighbour-discovery.ts";
 import { Neighbours } from "./neighbours.ts";
 import { type Hook, Netfilter } from "./netfilter.ts";
 import * as packets from "./packets.ts";
-import { hasPrefix, Routes } from "./routes.ts";
+import { hasPrefix, type Routes } from "./routes.ts";
+import { Routing } from "./routing.ts";
 import type { Simulation } from "./simulation.ts";
 import { TcpSockets } from "./tcp-sockets.ts";
 import { UdpSockets } from "./udp-sockets.ts";
@@ -41,7 +40,9 @@ const LOOPBACKS: readonly Prefix[] = [LOOPBACK4, { ip: parseIp("::1")!, length: 
 export class Namespace {
   readonly name: string;
   readonly devices: Device[] = [];
-  readonly routes: Readonly<Record<4 | 16, Routes>> = { 4: new Routes(), 16: new Routes() };
+  readonly routing: Readonly<Record<4 | 16, Routing>>;
+  /** The main tables. */
+  readonly routes: Readonly<Record<4 | 16, Routes>>;
   /** Whether packets for others go on. Linux: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding. */
   readonly isForwarding: Record<4 | 16, boolean> = { 4: false, 16: false };
   /** Undefined: there have never been rules, and nothing is asked. */
@@ -51,6 +52,7 @@ export class Namespace {
   readonly #neighbours: Map<Device, Readonly<Record<4 | 16, Neighbours>>> = new Map();
   readonly #discovery: NeighbourDiscovery;
   readonly #icmp: Icmp;
+  readonly #ip: IpLayer;
   #udp: UdpSockets | undefined;
   #tcp: TcpSockets | undefined;
 
@@ -59,6 +61,10 @@ export class Namespace {
     this.#simulation = simulation;
     this.#discovery = new NeighbourDiscovery(this, simulation);
     this.#icmp = new Icmp(this, simulation);
+    const { clock } = simulation;
+    this.routing = { 4: new Routing(clock), 16: new Routing(clock) };
+    this.routes = { 4: this.routing[4].main, 16: this.routing[16].main };
+    this.#ip = new IpLayer({ netns: this, clock, discovery: this.#discovery, icmp: this.#icmp });
   }
 
   get udp(): UdpSockets {
@@ -151,7 +157,7 @@ export class Namespace {
     for (const address of this.addressesOf(device))
       if (address.ip.length === 16) this.removeAddress(address); // Linux: keep_addr_on_down is 0
     for (const width of [4, 16] as const) {
-      this.routes[width].remove((route) => route.device === device && route.isOfAddress !== true);
+      this.routing[width].remove((route) => route.device === device && route.isOfAddress !== true);
       this.neighboursOf(device, width).clear();
     }
   }
@@ -194,62 +200,38 @@ export class Namespace {
 
   /** Sends a packet by the routes. Whether there is a way. */
   output(f: Frame): boolean {
-    const dst = packets.dstOf(f);
-    if (this.isLocal(dst)) {
-      this.#loop(f);
-      return true;
-    }
-    const route = this.routes[widthOf(dst)].find(dst);
-    if (route === undefined) return false;
-    if (this.passes("output", f, undefined, route.device))
-      this.#emit(undefined, route.device, f, route.via ?? dst);
-    return true;
+    return this.#ip.output(f);
   }
 
-  /**
-   * Sends what a slave sends out of its master, whatever other routes say; what is for this namespace stays in it. `up`:
-   * the packet is forwarded from there, by the hooks (L3S); undefined: past them (L3). Whether there is a way.
-   */
+  /** What a slave sends: `IpLayer.outputBy`. */
   outputBy(master: Device, f: Frame, isOnLinkElse: boolean, up?: Device): boolean {
-    if (up !== undefined && !this.passes("prerouting", f, up, undefined)) return true;
-    const dst = packets.dstOf(f);
-    if (this.isLocal(dst)) {
-      this.#simulation.clock.after(0, () => {
-        if (up === undefined && !this.passes("prerouting", f, master, undefined)) return;
-        this.#deliver(up ?? master, f);
-      });
-      return true;
-    }
-    const route = this.routes[widthOf(dst)].find(dst, master);
-    if (route === undefined && !isOnLinkElse) return false;
-    const next = route?.via ?? dst;
-    if (up === undefined) this.#transmit(master, f, next);
-    else if (this.passes("forward", f, up, master)) this.#emit(up, master, f, next);
-    return true;
+    return this.#ip.outputBy(master, f, isOnLinkElse, up);
   }
 
-  /** What comes from the wire for a slave is forwarded to where they are (L3S). Whether it may go on. */
+  /** What comes for a slave in L3S: `IpLayer.forwardTo`. */
   forwardTo(up: Device, master: Device, f: Frame): boolean {
-    const reason = ethernet.isGroup(f)
-      ? "not-forwarding"
-      : packets.ttlOf(f) <= 1 && this.refuse(f, "time exceeded");
-    if (reason !== false) this.lose(master, f, reason);
-    return (
-      reason === false &&
-      this.passes("forward", f, master, up) &&
-      this.passes("postrouting", f, master, up)
-    );
+    return this.#ip.forwardTo(up, master, f);
+  }
+
+  /** Tells a packet's sender why it goes no further. The reason. */
+  refuse(f: Frame, failure: Failure): string {
+    return this.#ip.refuse(f, failure);
   }
 
   /** Asks for an echo. `onEnd` hears who said what, or undefined: nobody anything in this time. False: there is no way. */
-  ping(to: Ip, timeoutMs: number, onEnd: (heard: Heard | undefined) => void, ttl = 64): boolean {
-    return this.#icmp.ping(to, timeoutMs, onEnd, ttl);
+  ping(
+    to: Ip,
+    timeoutMs: number,
+    onEnd: (heard: Heard | undefined) => void,
+    options: EchoOptions = {},
+  ): boolean {
+    return this.#icmp.ping(to, timeoutMs, onEnd, options);
   }
 
   /** The address that packets to this one come from. */
   sourceFor(to: Ip): Ip | undefined {
     if (this.isLocal(to)) return to;
-    const route = this.routes[widthOf(to)].find(to);
+    const route = this.routing[widthOf(to)].find(to);
     if (route === undefined) return undefined;
     return this.#sourceBy(route.device, to, route.via ?? to);
   }
@@ -270,27 +252,13 @@ export class Namespace {
     return this.#addresses.list().find(isUsable)?.ip;
   }
 
-  /** To this namespace itself. */
-  #loop(f: Frame): void {
-    const lo = this.devices.find(({ isLoopback }) => isLoopback);
-    if (!this.passes("output", f, undefined, lo) || !this.passes("postrouting", f, undefined, lo))
-      return;
-    this.#simulation.clock.after(0, () => {
-      if (this.passes("prerouting", f, lo, undefined)) this.#deliver(lo, f);
-    });
-  }
-
-  /** The last hook, and out. */
-  #emit(from: Device | undefined, to: Device, f: Frame, next: Ip): void {
-    if (this.passes("postrouting", f, from, to)) this.#transmit(to, f, next);
-  }
-
-  #transmit(device: Device, f: Frame, next: Ip): void {
+  /** To a neighbour. */
+  transmit(device: Device, f: Frame, next: Ip): void {
     if (device.isNoarp) device.sendTo(f, device.mac);
     else this.neighboursOf(device, widthOf(next)).output(f, next);
   }
 
-  /** Undefined: it has gone on, was heard, or has been told as lost already. */
+  /** Undefined as `IpLayer.receive`. */
   #take(device: Device, f: Frame): string | undefined {
     if (f.length < ethernet.HEADER) return "runt";
     if (!isFor(f, device.mac)) return "other-host";
@@ -301,67 +269,11 @@ export class Namespace {
         this.#discovery.hearArp(device, f);
         return undefined;
       case ethernet.ETH_P_IP:
-        return ipv4.check(f, packets.IP) ? this.#inputIp(device, f) : "bad-header";
+        return ipv4.check(f, packets.IP) ? this.#ip.receive(device, f) : "bad-header";
       case ethernet.ETH_P_IPV6:
-        return ipv6.check(f, packets.IP) ? this.#inputIp(device, f) : "bad-header";
+        return ipv6.check(f, packets.IP) ? this.#ip.receive(device, f) : "bad-header";
     }
     return "unknown-type";
-  }
-
-  #inputIp(device: Device, f: Frame): string | undefined {
-    if (!this.passes("prerouting", f, device, undefined)) return undefined;
-    if (packets.isDiscovery(f)) {
-      if (this.passes("input", f, device, undefined)) this.#discovery.hear(device, f);
-      return undefined;
-    }
-    if (!packets.isIpv6(f) && this.isLocal(packets.srcOf(f))) return "martian-source";
-    if (device.input?.(f)) return undefined;
-    if (!this.isLocal(packets.dstOf(f))) return this.#forward(device, f);
-    this.#deliver(device, f);
-    return undefined;
-  }
-
-  /** To whoever waits for it in this namespace. */
-  #deliver(from: Device | undefined, f: Frame): void {
-    if (!this.passes("input", f, from, undefined)) return;
-    const reason = this.#hear(f);
-    if (reason !== undefined && from !== undefined) this.lose(from, f, reason);
-  }
-
-  /** Undefined: somebody has heard it. */
-  #hear(f: Frame): string | undefined {
-    if (packets.isFragment(f)) return "fragment";
-    switch (packets.protocolOf(f)) {
-      case icmp.PROTOCOL:
-      case icmp.PROTOCOL6:
-        this.#icmp.hear(f);
-        return undefined;
-      case udp.PROTOCOL:
-        return this.udp.hear(f);
-      case tcp.PROTOCOL:
-        return this.tcp.hear(f);
-    }
-    return "unknown-protocol";
-  }
-
-  #forward(from: Device, f: Frame): string | undefined {
-    const ttl = packets.ttlOf(f);
-    if (ethernet.isGroup(f) || !this.isForwarding[packets.isIpv6(f) ? 16 : 4])
-      return "not-forwarding";
-    if (ttl <= 1) return this.refuse(f, "time exceeded");
-    const dst = packets.dstOf(f);
-    const route = this.routes[widthOf(dst)].find(dst);
-    if (route === undefined) return this.refuse(f, "no route");
-    packets.setTtl(f, ttl - 1);
-    if (this.passes("forward", f, from, route.device))
-      this.#emit(from, route.device, f, route.via ?? dst);
-    return undefined;
-  }
-
-  /** Tells a packet's sender why it goes no further. The reason. */
-  refuse(f: Frame, failure: Failure): string {
-    this.#icmp.tell(failure, f);
-    return failure.replace(" ", "-");
   }
 
   #makeNeighbours(device: Device): Neighbours {

@@ -14,7 +14,8 @@ export type TcpFailure =
   | "Connection reset by peer"
   | "Connection timed out"
   | "No route to host"
-  | "Network is unreachable";
+  | "Network is unreachable"
+  | "Message too long";
 
 export interface TcpUser {
   onData(bytes: Uint8Array): void;
@@ -305,6 +306,7 @@ const FAILURES: Readonly<Record<Failure, TcpFailure>> = {
   "no route": "Network is unreachable",
   "no host": "No route to host",
   "no port": "Connection refused",
+  "too big": "Message too long",
   "time exceeded": "No route to host",
 };
 

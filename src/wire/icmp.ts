@@ -21,13 +21,18 @@ export const ECHO_REPLY6 = 129;
 
 /** Errors: what they are about follows the header, from its IP header on. RFC 792, RFC 4443 §2.1. */
 export const UNREACHABLE = 3;
+export const REDIRECT = 5;
 export const TIME_EXCEEDED = 11;
 export const UNREACHABLE6 = 1;
+export const TOO_BIG6 = 2;
 export const TIME_EXCEEDED6 = 3;
 /** Codes of UNREACHABLE. */
 export const NO_ROUTE = 0;
 export const NO_HOST = 1;
 export const NO_PORT = 3;
+export const FRAGMENTATION_NEEDED = 4;
+/** Code of REDIRECT. */
+export const REDIRECT_HOST = 1;
 /** Of UNREACHABLE6, whose code 0 means no route, too. */
 export const NO_ADDRESS6 = 3;
 export const NO_PORT6 = 4;
@@ -45,6 +50,10 @@ export const checksum = (f: Frame, at: number): number => u16(f, at + 2);
 /** Of an echo message, as the sequence number. */
 export const identifier = (f: Frame, at: number): number => u16(f, at + 4);
 export const sequence = (f: Frame, at: number): number => u16(f, at + 6);
+/** Of FRAGMENTATION_NEEDED (RFC 1191 §4) and TOO_BIG6 (RFC 4443 §3.2), of the link that is too narrow. */
+export const mtu = (f: Frame, at: number): number => u16(f, at + 6);
+/** Of REDIRECT: offset of the router's address. */
+export const gatewayAt = (at: number): number => at + 4;
 export const payloadAt = (at: number): number => at + HEADER;
 
 /** The header without checksum: `fillChecksum4` or `fillChecksum6` it once the payload is in. */

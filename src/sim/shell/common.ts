@@ -46,3 +46,12 @@ export function getIp(word: string, family: string | undefined): Ip {
 
 export const isOf = (ip: Ip, family: string | undefined): boolean =>
   family === undefined || family === (ip.length === 4 ? "inet" : "inet6");
+
+/** Seconds that one command may let pass. */
+export const SLEEP_MAX = 86_400;
+
+export function getNumber(word: string | undefined, where: string, max: number): number {
+  const number = word === undefined || word === "" ? Number.NaN : Number(word);
+  if (number > 0 && number <= max) return number;
+  throw unknown(word ?? "", where, `numbers above 0, up to ${max}`);
+}

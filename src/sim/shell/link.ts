@@ -7,10 +7,10 @@ import {
   readNames,
   type Setting,
 } from "../../words/device-words.ts";
-import { incomplete, refused } from "../../words/errors.ts";
+import { explained, incomplete, refused, wrongArgument } from "../../words/errors.ts";
 import { readIpvlanWords } from "../../words/ipvlan-words.ts";
 import { parseLinkAdd } from "../../words/link-add.ts";
-import { matches } from "../../words/words.ts";
+import { findInteger, matches } from "../../words/words.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
 import { findIn, getNamespace, unknown } from "./common.ts";
@@ -97,7 +97,7 @@ function set(world: World, netns: Namespace, words: DeviceWords): string {
   for (const { keyword, value } of settings) {
     if (keyword === "up" || keyword === "down") device.setUp(keyword === "up");
     else if (keyword === "netns") world.move(device, getNamespace(world, value));
-    else if (keyword === "mtu") device.mtu = Number(value);
+    else if (keyword === "mtu") setMtu(world, device, value);
     else if (keyword === "master") world.setBridge(device, getBridge(world, netns, value));
     else if (keyword === "nomaster") world.setBridge(device, undefined);
     else if (keyword === "address") throw refused("Operation not supported");
@@ -105,6 +105,18 @@ function set(world: World, netns: Namespace, words: DeviceWords): string {
       throw unknown(keyword, "link set", "up, down, netns, mtu, master, nomaster, type ipvlan");
   }
   return "";
+}
+
+/** As of Ethernet devices. */
+const MTU_MIN = 68;
+const MTU_MAX = 65_535;
+
+function setMtu(world: World, device: Device, value: string): void {
+  const mtu = findInteger(value);
+  if (mtu === undefined) throw wrongArgument(value, 'Invalid "mtu" value');
+  if (mtu < MTU_MIN) throw explained("mtu less than device minimum");
+  if (mtu > MTU_MAX) throw explained("mtu greater than device maximum");
+  if (!world.setMtu(device, mtu)) throw refused("Invalid argument");
 }
 
 function getBridge(world: World, netns: Namespace, name: string): Device {

@@ -1,38 +1,22 @@
 /** A shell on the simulated host: `ip`, `ping`, `sleep`, and lines as a shell reads them. */
 import { PortError } from "../../driver/errors.ts";
-import { formatIp, type Ip } from "../../wire/address.ts";
-import {
-  explained,
-  refused,
-  STATUS_FAILED,
-  STATUS_REFUSED,
-  STATUS_USAGE,
-  UsageError,
-} from "../../words/errors.ts";
+import { explained, refused, STATUS_FAILED, STATUS_USAGE, UsageError } from "../../words/errors.ts";
 import { findOptions } from "../../words/options.ts";
 import { matches, Words } from "../../words/words.ts";
-import type { Heard } from "../icmp.ts";
-import type { Failure } from "../icmp-errors.ts";
 import type { Namespace } from "../namespace.ts";
-import { getIp, getNamespace, unknown } from "./common.ts";
+import { getNamespace, getNumber, SLEEP_MAX, unknown } from "./common.ts";
 import { conntrack } from "./conntrack.ts";
 import { iptables } from "./iptables.ts";
 import { address, neighbour, route } from "./layer3.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
 import { bridge, link } from "./link.ts";
 import { nft } from "./nft.ts";
+import { ping } from "./ping.ts";
 import { ask, serve } from "./socat.ts";
 import { HOST, World } from "./world.ts";
 
-/** Pings of one command, and seconds of one sleep. */
-const COUNT_MAX = 1000;
-const SLEEP_MAX = 86_400;
 /** What a command takes. */
 const COMMAND_MS = 1;
-const PING_SECONDS = 1;
-const TTL_UNLESS_SAID = 64;
-const TTL_MAX = 255;
-const PINGS_UNLESS_SAID = 3;
 const ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
 
 export interface ShellOptions {
@@ -106,7 +90,7 @@ export class Shell {
       case "ipvlan":
         return this.#ip(netns, words, line);
       case "ping":
-        return this.#ping(netns, words);
+        return ping({ netns, clock: this.world.clock, print: this.#print }, words);
       case "sleep":
         this.world.clock.run(getNumber(words[0], "sleep", SLEEP_MAX) * 1000);
         return 0;
@@ -190,66 +174,7 @@ export class Shell {
     else this.#say(ask({ netns, clock }, words, input));
     return 0;
   }
-
-  /** `ping [-c COUNT] [-W SECONDS] [-t TTL] [-4|-6] ADDRESS`. */
-  #ping(netns: Namespace, line: readonly string[]): number {
-    const words = new Words(line);
-    let [count, waitS, ttl, to] = [PINGS_UNLESS_SAID, PING_SECONDS, TTL_UNLESS_SAID, ""];
-    for (let word = words.next(); word !== undefined; word = words.next()) {
-      if (word === "-c") count = getNumber(words.value(), "ping -c", COUNT_MAX);
-      else if (word === "-W") waitS = getNumber(words.value(), "ping -W", SLEEP_MAX);
-      else if (word === "-t") ttl = getNumber(words.value(), "ping -t", TTL_MAX);
-      else if (word === "-4" || word === "-6") continue;
-      else if (word.startsWith("-"))
-        throw unknown(word, "ping", "-c COUNT, -W SECONDS, -t TTL, -4, -6");
-      else to = word;
-    }
-    const ip = getIp(to, undefined);
-    this.#print(`PING ${formatIp(ip)}\n`);
-    let received = 0;
-    const once = { ip, waitS, ttl };
-    for (let sequence = 1; sequence <= count; sequence++)
-      if (this.#askOnce(netns, once, sequence, sequence === count)) received++;
-    const loss = Math.round(100 * (1 - received / count));
-    this.#print(`${count} packets transmitted, ${received} received, ${loss}% packet loss\n`);
-    return received > 0 ? 0 : 1;
-  }
-
-  #askOnce(
-    netns: Namespace,
-    { ip, waitS, ttl }: { readonly ip: Ip; readonly waitS: number; readonly ttl: number },
-    sequence: number,
-    isLast: boolean,
-  ): boolean {
-    const { clock } = this.world;
-    const startMs = clock.nowMs;
-    let isOver = false;
-    let isAnswered = false;
-    const onEnd = (heard: Heard | undefined) => {
-      isOver = true;
-      isAnswered = heard !== undefined && heard.failure === undefined;
-      if (heard !== undefined) this.#print(describe(heard, sequence));
-    };
-    const hasWay = netns.ping(ip, waitS * 1000, onEnd, ttl);
-    if (!hasWay) throw new UsageError("ping: connect: Network is unreachable", STATUS_REFUSED);
-    clock.run(waitS * 1000 + 1, () => isOver);
-    if (!isLast) clock.run(Math.max(0, 1000 - (clock.nowMs - startMs)));
-    return isAnswered;
-  }
 }
-
-/** As iputils' ping says it. */
-const FAILURES: Readonly<Record<Failure, string>> = {
-  "no route": "Destination Net Unreachable",
-  "no host": "Destination Host Unreachable",
-  "no port": "Destination Port Unreachable",
-  "time exceeded": "Time to live exceeded",
-};
-
-const describe = ({ from, tookMs, failure }: Heard, sequence: number): string =>
-  failure === undefined
-    ? `64 bytes from ${formatIp(from)}: icmp_seq=${sequence} time=${tookMs.toFixed(3)} ms\n`
-    : `From ${formatIp(from)} icmp_seq=${sequence} ${FAILURES[failure]}\n`;
 
 const FORWARDING: Readonly<Record<string, 4 | 16>> = {
   "net.ipv4.ip_forward": 4,
@@ -282,9 +207,3 @@ const ofPort = ({ message, extack }: PortError): UsageError =>
 
 const exists = (name: string): UsageError =>
   new UsageError(`Cannot create namespace file "/run/netns/${name}": File exists`, STATUS_FAILED);
-
-function getNumber(word: string | undefined, where: string, max: number): number {
-  const number = word === undefined || word === "" ? Number.NaN : Number(word);
-  if (number > 0 && number <= max) return number;
-  throw unknown(word ?? "", where, `numbers above 0, up to ${max}`);
-}

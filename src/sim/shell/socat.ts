@@ -128,6 +128,7 @@ function askByUdp({ netns, clock }: Place, ip: Ip, port: number, bytes: Uint8Arr
 /** What read(2) says of a connected socket. */
 const UDP_FAILURES: Readonly<Record<Failure, TcpFailure>> = {
   "no port": "Connection refused",
+  "too big": "Message too long",
   "no host": "No route to host",
   "no route": "Network is unreachable",
   "time exceeded": "No route to host",

@@ -150,6 +150,14 @@ export class World {
     return this.#portsOfSlaves.get(device);
   }
 
+  /** Slaves follow their master. False: more than a slave's master has. */
+  setMtu(device: Device, mtu: number): boolean {
+    const master = this.portOfSlave(device)?.master;
+    if (master !== undefined && mtu > master.mtu) return false;
+    for (const one of [device, ...(this.#ports.get(device)?.slaves ?? [])]) one.mtu = mtu;
+    return true;
+  }
+
   configure(slave: Device, said: Said): Change | undefined {
     return this.portOfSlave(slave)?.configure(said);
   }
