@@ -9,7 +9,7 @@
  *      `-- ns1: ipvl1               10.0.0.11/24  fd00::11/64
  */
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
-import { accessSync, chmodSync, constants, mkdirSync, symlinkSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { insideSandbox } from "./sandbox.ts";
@@ -117,7 +117,9 @@ export async function waitForAddresses(ends: readonly End[]): Promise<void> {
 /** A random delay of up to a second, then a probe of one. RFC 4862 §5.4. */
 const DAD_MS = 4000;
 
+/** Once is enough. */
 export function linkCommand(): void {
+  if (existsSync(`${BIN}/ip`)) return;
   makeExecutable(COMMAND);
   mkdirSync(BIN, { recursive: true });
   symlinkSync(COMMAND, `${BIN}/ip`);

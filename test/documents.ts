@@ -45,6 +45,7 @@ export const DOCUMENTS: readonly Document[] = [
   "docs/parity.md",
   "docs/podman.md",
   "docs/rules.md",
+  "docs/scenarios.md",
   "docs/simulator.md",
   "docs/troubleshooting.md",
 ].map((file) => {

@@ -27,6 +27,41 @@ test("what goes wrong is one line on stderr, with its place", () => {
   });
 });
 
+const scenario = (expected: string) =>
+  `A title\n-- send --\nhost: ping -c 1 10.0.0.1\n-- expect --\n${expected}\n`;
+
+test("a scenario: what was expected, line by line; something else is seen: status 1, and its place", () => {
+  assert.deepEqual(sim([], scenario("answered")), {
+    status: 0,
+    stdout: "A title\n\nhost: ping -c 1 10.0.0.1\n  ok  answered\n",
+    stderr: "",
+  });
+  const { status, stdout, stderr } = sim([], scenario("says nobody"));
+  assert.equal(status, 1);
+  assert.match(stdout, /\n {2}NO {2}says nobody\n$/);
+  assert.match(stderr, /^input:5:1: expected "says nobody", but said: PING/);
+  assert.deepEqual(sim([], "A title\n-- look --\n").stderr.slice(0, 11), "input:2:4: ");
+});
+
+test("--explain tells of each decision, and how it came about", () => {
+  const { status, stdout } = sim(
+    ["--explain"],
+    scenario("answered").replace(
+      "-- send",
+      "-- topology --\nip link add link eth0 s0 type ipvlan\n-- send",
+    ),
+  );
+  assert.equal(status, 0);
+  assert.match(
+    stdout,
+    /host\/eth0 {2}10\.0\.0\.1 > 10\.0\.0\.2 icmp echo reply .*, asked at receive\n/,
+  );
+  assert.match(
+    stdout,
+    /R\.3 +yes .*\(no slave has 10\.0\.0\.2\)\n {4}=> to eth0's own stack, by R\.3\n/,
+  );
+});
+
 test("a file that cannot be read: one line, status 1", () => {
   const { status, stderr } = sim(["/nosuch/file"]);
   assert.deepEqual(

@@ -3,6 +3,9 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { getSystemErrorMap } from "node:util";
 import { Recorder } from "../sim/recorder.ts";
+import { reportScenario } from "../sim/scenario/report.ts";
+import { isScenario } from "../sim/scenario/scenario.ts";
+import { ScriptError } from "../sim/shell/lines.ts";
 import { Shell } from "../sim/shell/shell.ts";
 import { tell } from "../sim/tell.ts";
 import { STATUS_FAILED, UsageError } from "../words/errors.ts";
@@ -12,15 +15,31 @@ import type { Sim } from "./sim-words.ts";
 const INPUT = "input";
 
 export async function runSim({ file, explain }: Sim): Promise<number> {
-  const shell = new Shell({
-    print: (text) => process.stdout.write(text),
-    complain: (text) => process.stderr.write(text),
-  });
-  const { simulation } = shell.world;
-  if (explain)
-    simulation.witness = new Recorder(simulation, (event) => process.stdout.write(tell(event)));
-  if (file === undefined && process.stdin.isTTY) return talk(shell);
-  return shell.run(read(file), file ?? INPUT);
+  const name = file ?? INPUT;
+  const isTyped = file === undefined && process.stdin.isTTY;
+  const text = isTyped ? "" : read(file);
+  if (isScenario(text)) return runScenarioFile(text, name, explain);
+  const shell = new Shell({ print, complain });
+  if (explain) explainAll(shell);
+  return isTyped ? talk(shell) : shell.run(text, name);
+}
+
+const print = (text: string) => process.stdout.write(text);
+const complain = (text: string) => process.stderr.write(text);
+
+function explainAll({ world: { simulation } }: Shell): void {
+  simulation.witness = new Recorder(simulation, (event) => print(tell(event)));
+}
+
+function runScenarioFile(text: string, name: string, explain: boolean): number {
+  try {
+    const options = { print, complain, ...(explain && { prepare: explainAll }) };
+    return reportScenario(text, name, options) ? 0 : STATUS_FAILED;
+  } catch (error) {
+    if (!(error instanceof ScriptError)) throw error;
+    complain(`${name}:${error.place.line}:${error.place.column}: ${error.message}\n`);
+    return STATUS_FAILED;
+  }
 }
 
 function read(file: string | undefined): string {

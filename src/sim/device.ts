@@ -20,6 +20,9 @@ export interface Follower {
   groupsChanged(): void;
 }
 
+/** Sees frames that leave or arrive, before anybody else: a packet socket. Frames are lent. */
+export type Tap = (f: Frame, isOutgoing: boolean) => void;
+
 export class Device {
   name: string;
   readonly mac: Mac;
@@ -30,8 +33,6 @@ export class Device {
   /** Of the IPv6 link-local address, where several devices have one MAC; 0: of nobody else's. Linux: `dev_id`. */
   deviceId = 0;
   netns: Namespace | undefined;
-  /** Sees each frame that leaves or arrives, before anybody else: a packet socket. */
-  tap: ((f: Frame, isOutgoing: boolean) => void) | undefined;
   /** Takes frames that leave. */
   out: (f: Frame) => void = () => {};
   /** Sees frames that arrive before the stack does; true: the stack is not to get it. */
@@ -40,6 +41,7 @@ export class Device {
   input: ((f: Frame) => boolean) | undefined;
   follower: Follower | undefined;
   #isUp = false;
+  #taps: readonly Tap[] = [];
   /** Group MACs that are listened to, as `macKey`. */
   readonly #groups: Map<string, { readonly mac: Mac; count: number }> = new Map();
 
@@ -67,7 +69,7 @@ export class Device {
       this.netns?.lose(this, f, "down");
       return;
     }
-    this.tap?.(f, true);
+    this.#tell(f, true);
     this.out(f);
   }
 
@@ -82,9 +84,21 @@ export class Device {
       this.netns?.lose(this, f, "down");
       return;
     }
-    this.tap?.(f, false);
+    this.#tell(f, false);
     if (this.intake?.(f)) return;
     this.netns?.receive(this, f);
+  }
+
+  /** Ends when the result is called. */
+  addTap(tap: Tap): () => void {
+    this.#taps = [...this.#taps, tap];
+    return () => {
+      this.#taps = this.#taps.filter((one) => one !== tap);
+    };
+  }
+
+  #tell(f: Frame, isOutgoing: boolean): void {
+    for (const tap of this.#taps) tap(f, isOutgoing);
   }
 
   get groups(): readonly Mac[] {

@@ -146,6 +146,10 @@ export class World {
     return true;
   }
 
+  get ports(): readonly SimulatedPort[] {
+    return [...this.#ports.values()];
+  }
+
   portOfSlave(device: Device): SimulatedPort | undefined {
     return this.#portsOfSlaves.get(device);
   }
