@@ -38,17 +38,18 @@ export async function runDriver(script: string): Promise<boolean> {
     clearTimeout(soon);
     soon = setTimeout(collect, LISTED_MS);
   });
+  const ending = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve());
+  });
   await server.ready();
   await listen(server.server);
   log.info({ socket: PLUGIN_SOCKET }, "driver started");
   const isNeeded = () => driver.state.endpoints.some(({ isJoined }) => isJoined);
   const watch = new DaemonWatch(isNeeded, () => slaves.list());
   const timer = setInterval(collect, GRACE_MS);
-  await collect();
+  void collect();
 
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve());
-  });
+  await ending;
   clearInterval(timer);
   clearTimeout(soon);
   watch.close();

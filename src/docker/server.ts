@@ -12,6 +12,7 @@ import {
 
 /** dockerd's longest request has a line per published port. */
 export const BODY_BYTES_MAX = 1_048_576;
+/** In which a request must have come; looked at as often. */
 const REQUEST_MS_MAX = 5000;
 const MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json";
 
@@ -21,6 +22,8 @@ export function buildServer(driver: Driver, log: Log): FastifyInstance {
     exposeHeadRoutes: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
+    // By themselves these are longer, and Node takes the longer of both limits for the whole request.
+    http: { headersTimeout: REQUEST_MS_MAX, connectionsCheckingInterval: REQUEST_MS_MAX },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
   // dockerd does not say what it sends.

@@ -1,6 +1,6 @@
 /** The plugin socket, for tests that ask in dockerd's place. */
 import { request } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 
 export const SOCKET = "/run/docker/plugins/ipvl.sock";
 
@@ -37,13 +37,11 @@ export function writeRaw(bytes: string | Uint8Array): Promise<string> {
   });
 }
 
-/** Begins a request and leaves it at that; whoever called this ends the connection. */
-export function askByHalves(): Promise<{ end(): void }> {
+/** Begins a request and leaves it at that; whoever called this destroys the connection. */
+export function askByHalves(): Promise<Socket> {
   const half = 'POST /NetworkDriver.Join HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"Netw';
   return new Promise((resolve, reject) => {
-    const socket = connect(SOCKET, () =>
-      socket.write(half, () => resolve({ end: () => socket.destroy() })),
-    );
+    const socket = connect(SOCKET, () => socket.write(half, () => resolve(socket)));
     socket.on("error", reject);
   });
 }

@@ -1,5 +1,6 @@
 /** `ipvlan docker run` itself, without dockerd: a disk that takes nothing, a state that is broken, and bad requests. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -148,9 +149,43 @@ await inSandbox(import.meta.url, {}, () => {
     });
   });
 
+  test(
+    "a second driver says that there is one, and the first one serves on",
+    served(async () => {
+      await assert.rejects(shell("host", "timeout 20 ipvlan docker run"), {
+        code: 3,
+        stderr: "ipvlan: another driver serves dockerd here\n",
+      });
+    }),
+  );
+
+  test(
+    "after a reboot the masters that it made are made again",
+    served(async () => {
+      await ask("CreateNetwork", { NetworkID });
+      await driver.end("SIGKILL");
+      await shell("host", `ip link del ${OWN}`);
+      await driver.start();
+      assert.ok((await look()).devices.includes(OWN));
+      await ask("DeleteNetwork", { NetworkID });
+    }),
+  );
+
+  test(
+    "a network's own master is up, has a carrier, and nobody is at home at its far end",
+    served(async () => {
+      await ask("CreateNetwork", { NetworkID });
+      assert.match(await shell("host", `ip link show ${OWN}`), /LOWER_UP.* state UP /);
+      const other = OWN.replace("di", "dj");
+      assert.match(await shell("host", `ip link show ${other}`), /NOARP/);
+      assert.equal(await shell("host", `ip addr show ${other} | grep inet || true`), "");
+      await ask("DeleteNetwork", { NetworkID });
+    }),
+  );
+
   describe("bad requests: refused, and the next one is served", () => {
     test(
-      "what is no request of the protocol: 400, 404 and 413, with one line",
+      "what is no request of the protocol: 400 or 404, with one line",
       served(async () => {
         for (const [path, body, status] of [
           ["/NetworkDriver.CreateNetwork", "{", 400],
@@ -161,7 +196,6 @@ await inSandbox(import.meta.url, {}, () => {
           ["/NetworkDriver.Join", '{"NetworkID":"0123456789ab"}', 400],
           ["/NetworkDriver.Nothing", "{}", 404],
           ["/", "", 404],
-          ["/NetworkDriver.DeleteNetwork", "0".repeat(BODY_BYTES_MAX + 1), 413],
         ] as const) {
           const reply = await post(path, body);
           assert.equal(reply.status, status, `${path} ${body.slice(0, 40)}`);
@@ -172,13 +206,14 @@ await inSandbox(import.meta.url, {}, () => {
     );
 
     test(
-      "what is no HTTP: 400, or 431 where it has no end",
+      "what is no HTTP or has no end: 400, 413 or 431",
       served(async () => {
         const post = "POST /NetworkDriver.Join HTTP/1.1\r\nHost: x\r\n";
         for (const [bytes, status] of [
           ["hello\r\n\r\n", 400],
           [Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 0xfc, 3, 3), 400], // TLS
           [`${post}Content-Length: -5\r\n\r\n`, 400],
+          [`${post}Content-Length: ${BODY_BYTES_MAX + 1}\r\n\r\n`, 413],
           [`${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, 400],
           [`GET /${"a".repeat(20_000)} HTTP/1.1\r\n\r\n`, 431],
         ] as const)
@@ -189,15 +224,25 @@ await inSandbox(import.meta.url, {}, () => {
     test(
       "half a request, and the connection is closed, a hundred times",
       served(async () => {
-        for (let i = 0; i < 100; i++) (await askByHalves()).end();
+        for (let i = 0; i < 100; i++) (await askByHalves()).destroy();
       }),
     );
   });
 
+  test(
+    "half a request is given up by the driver, too",
+    { timeout: 30_000 },
+    served(async () => {
+      const connection = await askByHalves();
+      connection.resume();
+      await once(connection, "close");
+    }),
+  );
+
   test("half a request does not keep the driver from ending", { timeout: 20_000 }, async (t) => {
     await driver.start();
     const connection = await askByHalves();
-    t.after(() => connection.end());
+    t.after(() => connection.destroy());
     await driver.end();
     assert.ok(!existsSync(SOCKET));
   });

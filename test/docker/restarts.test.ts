@@ -13,6 +13,7 @@ import {
   leftovers,
   onDocker,
   reaches,
+  refusal,
   removeAll,
   runAt,
 } from "./ground.ts";
@@ -49,6 +50,22 @@ await onDocker(import.meta.url, { engines: "both", usually: "ebpf" }, (engine) =
     assert.ok(!existsSync("/run/docker/plugins/ipvl.sock"));
     assert.ok(await reaches("one", "10.0.0.11"));
     await driver.start();
+  });
+
+  test("the driver is away: dockerd waits for it, some 15 seconds, and then says so", async () => {
+    await createAndRun();
+    await driver.end();
+    const waiting = runsAnother();
+    await sleep(2000);
+    await driver.start();
+    await waiting;
+    await driver.end();
+    const began = performance.now();
+    const said = await refusal(`run --rm --network n ${IMAGE} true`);
+    const seconds = (performance.now() - began) / 1000;
+    await driver.start();
+    assert.match(said, /dial unix \/run\/docker\/plugins\/ipvl\.sock: connect: no such file or/);
+    assert.ok(seconds > 14, `dockerd has waited ${seconds} s`);
   });
 
   test("our daemon is killed: the driver starts the next one, and no eBPF port misses a frame", async () => {
