@@ -25,7 +25,7 @@ export type Tap = (f: Frame, isOutgoing: boolean) => void;
 
 export class Device {
   name: string;
-  readonly mac: Mac;
+  mac: Mac;
   readonly isLoopback: boolean;
   mtu: number;
   /** Its neighbours have no MAC of their own to be asked for. Linux: IFF_NOARP. */

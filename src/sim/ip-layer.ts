@@ -111,7 +111,7 @@ export class IpLayer {
 
   #find(f: Frame, dst: Ip, asked: Omit<Asked, "src">): Route | undefined {
     const routing = this.#netns.routing[dst.length === 4 ? 4 : 16];
-    return routing.find(dst, routing.hasTables ? { ...asked, src: packets.srcOf(f) } : asked);
+    return routing.find(dst, routing.isRuled ? { ...asked, src: packets.srcOf(f) } : asked);
   }
 
   /** To this namespace itself. */

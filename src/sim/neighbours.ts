@@ -7,7 +7,15 @@ import type { Frame } from "../wire/frame.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { keyOf } from "./routes.ts";
 
-export type NeighbourState = "incomplete" | "reachable" | "stale" | "delay" | "probe" | "failed";
+/** `permanent`: as a person said, whatever is heard. */
+export type NeighbourState =
+  | "incomplete"
+  | "reachable"
+  | "stale"
+  | "delay"
+  | "probe"
+  | "failed"
+  | "permanent";
 
 export interface Neighbour {
   readonly ip: Ip;
@@ -75,12 +83,47 @@ export class Neighbours {
   learn(ip: Ip, mac: Mac, isAnswer: boolean, mayCreate: boolean): void {
     const known = this.#entries.get(keyOf(ip));
     const entry = known ?? (mayCreate ? this.#create(ip, "stale") : undefined);
-    if (entry === undefined) return;
+    if (entry === undefined || entry.state === "permanent") return;
     const isSame = entry.mac?.every((byte, i) => byte === mac[i]) === true;
     entry.mac = mac;
-    if (isAnswer) this.#set(entry, "reachable", REACHABLE_MS, () => this.#set(entry, "stale"));
+    if (isAnswer) this.#reach(entry);
     else if (!isSame || entry.state === "incomplete" || entry.state === "failed")
       this.#set(entry, "stale");
+    this.#sendWaiting(entry, mac);
+  }
+
+  find(ip: Ip): Neighbour | undefined {
+    return this.#entries.get(keyOf(ip));
+  }
+
+  /** As a person says. False: there are too many. */
+  set(ip: Ip, mac: Mac, state: NeighbourState): boolean {
+    const entry = this.#entries.get(keyOf(ip)) ?? this.#create(ip, state);
+    if (entry === undefined) return false;
+    entry.mac = mac;
+    if (state === "reachable") this.#reach(entry);
+    else this.#set(entry, state);
+    this.#sendWaiting(entry, mac);
+    return true;
+  }
+
+  /** Whether there was one. What waits for it is lost. */
+  remove(ip: Ip): boolean {
+    const entry = this.#entries.get(keyOf(ip));
+    if (entry?.timer !== undefined) entry.timer.isCancelled = true;
+    return this.#entries.delete(keyOf(ip));
+  }
+
+  /** All but the permanent ones. */
+  flush(): void {
+    for (const { ip, state } of this.list()) if (state !== "permanent") this.remove(ip);
+  }
+
+  #reach(entry: Entry): void {
+    this.#set(entry, "reachable", REACHABLE_MS, () => this.#set(entry, "stale"));
+  }
+
+  #sendWaiting(entry: Entry, mac: Mac): void {
     const { waiting } = entry;
     entry.waiting = [];
     for (const f of waiting) this.#parts.send(f, mac);

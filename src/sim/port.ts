@@ -6,7 +6,7 @@ import type { Hook } from "../driver/explain.ts";
 import { GroupTable } from "../driver/group-table.ts";
 import { type Change, Port, type Said } from "../driver/port.ts";
 import { reasons, Statistics } from "../driver/statistics.ts";
-import type { Ip } from "../wire/address.ts";
+import type { Ip, Mac } from "../wire/address.ts";
 import { Frame } from "../wire/frame.ts";
 import { Device } from "./device.ts";
 import * as packets from "./packets.ts";
@@ -79,6 +79,13 @@ export class SimulatedPort {
     this.#path.configure(this.port.settings, this.port.mac);
     for (const device of this.slaves) device.isNoarp = this.port.settings.mode !== "l2";
     return change;
+  }
+
+  /** The master has another one, and so have its slaves. */
+  setMac(mac: Mac): void {
+    this.port.setMac(mac);
+    this.#path.configure(this.port.settings, mac);
+    for (const device of [this.master, ...this.slaves]) device.mac = mac;
   }
 
   /** In no namespace yet, and down. */

@@ -24,6 +24,8 @@ export interface Asked {
   readonly out?: Device;
 }
 
+/** By which own packets come in. */
+const OWN = "lo";
 /** Linux: RT_TABLE_MAIN, and the rules that are always there but for the one of the own addresses. */
 export const MAIN = 254;
 export const DEFAULT = 253;
@@ -57,9 +59,9 @@ export class Routing {
     this.#clock = clock;
   }
 
-  /** Whether rules can make a difference, since there are tables but the main one. */
-  get hasTables(): boolean {
-    return this.#tables !== undefined;
+  /** Whether there are rules or tables but those that always are: sources matter only then. */
+  get isRuled(): boolean {
+    return this.#rules !== ALWAYS || this.#tables !== undefined;
   }
 
   get rules(): readonly RoutingRule[] {
@@ -85,6 +87,10 @@ export class Routing {
     return table === MAIN ? this.main : this.#tables?.get(table);
   }
 
+  get tables(): readonly (readonly [number, Routes])[] {
+    return [...(this.#tables ?? []), [MAIN, this.main]];
+  }
+
   /** Undefined: there are too many. */
   makeTable(table: number): Routes | undefined {
     const found = this.findTable(table);
@@ -103,8 +109,7 @@ export class Routing {
   }
 
   find(dst: Ip, asked: Asked = {}): Route | undefined {
-    const route =
-      this.#tables === undefined ? this.main.find(dst, asked.out) : this.#findByRules(dst, asked);
+    const route = this.isRuled ? this.#findByRules(dst, asked) : this.main.find(dst, asked.out);
     return route === undefined || this.#redirects === undefined
       ? route
       : this.#redirected(dst, route);
@@ -137,5 +142,5 @@ export class Routing {
 function isOf({ from, to, by }: RoutingRule, dst: Ip, asked: Asked): boolean {
   if (from !== undefined && (asked.src === undefined || !hasPrefix(asked.src, from))) return false;
   if (to !== undefined && !hasPrefix(dst, to)) return false;
-  return by === undefined || asked.by?.name === by;
+  return by === undefined || by === (asked.by?.name ?? OWN);
 }

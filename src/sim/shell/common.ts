@@ -1,10 +1,36 @@
 /** What the objects of `ip` have in common. */
-
-import { type Ip, type Prefix, parseIp, parsePrefix } from "../../wire/address.ts";
+import {
+  type Ip,
+  type Mac,
+  type Prefix,
+  parseIp,
+  parseMac,
+  parsePrefix,
+} from "../../wire/address.ts";
 import { noSuchDevice, STATUS_FAILED, STATUS_USAGE, UsageError } from "../../words/errors.ts";
+import { matches, type Words } from "../../words/words.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
 import type { World } from "./world.ts";
+
+/** What one object may ask. `family`: of -4 or -6. */
+export type Verb = (
+  netns: Namespace,
+  words: Words,
+  family: string | undefined,
+  world: World,
+) => string;
+
+export const isShow = (verb: string): boolean =>
+  matches(verb, "show") || verb === "list" || verb === "ls" || verb === "lst";
+
+export const widthOf = (ip: Ip): 4 | 16 => (ip.length === 4 ? 4 : 16);
+
+/** The prefix of an address that is on a device. */
+export const networkOf = ({ ip, length }: Prefix): Prefix => ({
+  ip: ip.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, length - 8 * i))) & 0xff),
+  length,
+});
 
 export function findIn(netns: Namespace, name: string): Device {
   const device = netns.findDevice(name);
@@ -42,6 +68,12 @@ export function getIp(word: string, family: string | undefined): Ip {
     `Error: ${family ?? "any valid"} address is expected rather than "${word}".`,
     STATUS_FAILED,
   );
+}
+
+export function getMac(word: string): Mac {
+  const mac = parseMac(word);
+  if (mac === undefined) throw new UsageError(`"${word}" is invalid lladdr.`, STATUS_USAGE);
+  return mac;
 }
 
 export const isOf = (ip: Ip, family: string | undefined): boolean =>

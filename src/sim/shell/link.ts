@@ -13,7 +13,7 @@ import { parseLinkAdd } from "../../words/link-add.ts";
 import { findInteger, matches } from "../../words/words.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
-import { findIn, getNamespace, unknown } from "./common.ts";
+import { findIn, getMac, getNamespace, unknown } from "./common.ts";
 import type { World } from "./world.ts";
 
 /** What it prints. */
@@ -100,9 +100,13 @@ function set(world: World, netns: Namespace, words: DeviceWords): string {
     else if (keyword === "mtu") setMtu(world, device, value);
     else if (keyword === "master") world.setBridge(device, getBridge(world, netns, value));
     else if (keyword === "nomaster") world.setBridge(device, undefined);
-    else if (keyword === "address") throw refused("Operation not supported");
+    else if (keyword === "address") setMac(world, device, value);
     else if (keyword !== "dev")
-      throw unknown(keyword, "link set", "up, down, netns, mtu, master, nomaster, type ipvlan");
+      throw unknown(
+        keyword,
+        "link set",
+        "up, down, netns, mtu, address, master, nomaster, type ipvlan",
+      );
   }
   return "";
 }
@@ -117,6 +121,13 @@ function setMtu(world: World, device: Device, value: string): void {
   if (mtu < MTU_MIN) throw explained("mtu less than device minimum");
   if (mtu > MTU_MAX) throw explained("mtu greater than device maximum");
   if (!world.setMtu(device, mtu)) throw refused("Invalid argument");
+}
+
+function setMac(world: World, device: Device, value: string): void {
+  const mac = getMac(value);
+  const isUnicast = (mac[0]! & 1) === 0 && mac.some((byte) => byte !== 0);
+  if (!isUnicast) throw refused("Cannot assign requested address");
+  if (device.isLoopback || !world.setMac(device, mac)) throw refused("Operation not supported");
 }
 
 function getBridge(world: World, netns: Namespace, name: string): Device {

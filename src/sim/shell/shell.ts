@@ -4,14 +4,17 @@ import { explained, refused, STATUS_FAILED, STATUS_USAGE, UsageError } from "../
 import { findOptions } from "../../words/options.ts";
 import { matches, Words } from "../../words/words.ts";
 import type { Namespace } from "../namespace.ts";
+import { address } from "./address.ts";
 import { getNamespace, getNumber, SLEEP_MAX, unknown } from "./common.ts";
 import { conntrack } from "./conntrack.ts";
 import { iptables } from "./iptables.ts";
-import { address, neighbour, route } from "./layer3.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
 import { bridge, link } from "./link.ts";
+import { neighbour } from "./neigh.ts";
 import { nft } from "./nft.ts";
 import { ping } from "./ping.ts";
+import { route } from "./route.ts";
+import { rule } from "./rule.ts";
 import { ask, serve } from "./socat.ts";
 import { HOST, World } from "./world.ts";
 
@@ -145,6 +148,7 @@ export class Shell {
     const more = [new Words(words), family, this.world] as const;
     if (matches(object, "address")) return address(netns, ...more);
     if (matches(object, "route")) return route(netns, ...more);
+    if (matches(object, "rule")) return rule(netns, ...more);
     if (matches(object, "neighbour") || matches(object, "neighbor"))
       return neighbour(netns, ...more);
     if (matches(object, "link")) return link(this.world, netns, words);
@@ -197,7 +201,7 @@ function sysctl(netns: Namespace, words: readonly string[]): number {
 
 const COMMANDS =
   "ip, bridge, ping, sysctl, nft, iptables, ip6tables, conntrack, socat, echo, sleep, sh and exit";
-const OBJECTS = "netns, link, addr, route and neigh";
+const OBJECTS = "netns, link, addr, route, rule and neigh";
 
 const tell = (name: string, { line, column }: Line["place"], message: string): string =>
   `${name}:${line}:${column}: ${message}\n`;

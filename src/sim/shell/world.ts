@@ -162,6 +162,14 @@ export class World {
     return true;
   }
 
+  /** Of a master: its slaves follow. False: a slave has none of its own. */
+  setMac(device: Device, mac: Mac): boolean {
+    if (this.portOfSlave(device) !== undefined) return false;
+    device.mac = mac;
+    this.#ports.get(device)?.setMac(mac);
+    return true;
+  }
+
   configure(slave: Device, said: Said): Change | undefined {
     return this.portOfSlave(slave)?.configure(said);
   }
