@@ -184,7 +184,7 @@ await onDocker(import.meta.url, {}, () => {
     assert.match(await shell("host", "ip -d link show eth0.10"), /vlan protocol 802.1Q id 10/);
   });
 
-  test("what means nothing here is passed over, as Docker's own driver does", async () => {
+  test("what means nothing here is passed over", async () => {
     await create(`${ON_LAN} -o nosuchopt=1 --label a=b n`);
     await docker(`run --rm --network n -p 8080:80 ${IMAGE} true`);
   });

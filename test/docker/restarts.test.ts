@@ -61,11 +61,21 @@ await onDocker(import.meta.url, { engines: "both", usually: "ebpf" }, (engine) =
     await waiting;
     await driver.end();
     const began = performance.now();
-    const said = await refusal(`run --rm --network n ${IMAGE} true`);
-    const seconds = (performance.now() - began) / 1000;
+    const seconds = () => (performance.now() - began) / 1000;
+    const [known, unknown] = await Promise.all(
+      [`run --rm --network n ${IMAGE} true`, "network create -d nobody m"].map(async (line) => ({
+        said: await refusal(line),
+        seconds: seconds(),
+      })),
+    );
     await driver.start();
-    assert.match(said, /dial unix \/run\/docker\/plugins\/ipvl\.sock: connect: no such file or/);
-    assert.ok(seconds > 14, `dockerd has waited ${seconds} s`);
+    assert.match(
+      known!.said,
+      /dial unix \/run\/docker\/plugins\/ipvl\.sock: connect: no such file or/,
+    );
+    assert.match(unknown!.said, /plugin "nobody" not found/); // of one that it has never heard of
+    for (const { seconds } of [known!, unknown!])
+      assert.ok(seconds > 14, `dockerd has waited ${seconds} s`);
   });
 
   test("our daemon is killed: the driver starts the next one, and no eBPF port misses a frame", async () => {
