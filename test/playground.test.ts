@@ -1,6 +1,6 @@
 /** The playground in a real Chromium, served as `npm run playground` does. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -11,6 +11,7 @@ import { isMissing, launch, visit } from "./browser.ts";
 import { ROOT } from "./documents.ts";
 
 const FOLDER = path.join(ROOT, "dist/playground");
+const PROGRAM = path.join(ROOT, "scripts/playground.mjs");
 /** Of all files together, compressed. */
 const BYTES_MAX = 300_000;
 const HOWTO = readFileSync(path.join(ROOT, "examples/howto.sh"), "utf8");
@@ -20,8 +21,7 @@ let url: string;
 let browser: Browser;
 
 before(async () => {
-  const program = path.join(ROOT, "scripts/playground.mjs");
-  server = spawn(process.execPath, [program], { env: { ...process.env, PORT: "0" } });
+  server = spawn(process.execPath, [PROGRAM], { env: { ...process.env, PORT: "0" } });
   const [line] = await once(server.stdout!, "data");
   url = String(line).trim();
   if (isMissing === false) browser = await launch();
@@ -71,6 +71,12 @@ test("all files together are a first load of less than 300 kB, compressed", () =
   );
   const total = sizes.reduce((sum, size) => sum + size, 0);
   assert.ok(total > 10_000 && total < BYTES_MAX, `${total} bytes`);
+});
+
+test("a PORT that is none is refused in a line", () => {
+  const env = { ...process.env, PORT: "http" };
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM], { env, encoding: "utf8" });
+  assert.deepEqual([status, stderr], [1, 'PORT is a number up to 65535, not "http"\n']);
 });
 
 inBrowser(

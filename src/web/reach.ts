@@ -31,7 +31,17 @@ export interface Reach {
   find(from: string, to: string, family: Family): Answered | undefined;
 }
 
+/** At one go. */
 export function reachOf(lines: readonly string[]): Reach {
+  const asking = ask(lines);
+  for (;;) {
+    const { done, value } = asking.next();
+    if (done) return value;
+  }
+}
+
+/** A pair at a time, for who has something else to do meanwhile. */
+export function* ask(lines: readonly string[]): Generator<undefined, Reach, undefined> {
   const { world } = Session.of(lines);
   world.clock.run(SETTLE_MS);
   const ends = [...world.namespaces.values()].slice(0, ENDS_MAX);
@@ -41,7 +51,8 @@ export function reachOf(lines: readonly string[]): Reach {
       for (const family of FAMILIES) {
         const ip = addressOf(to, family);
         if (from === to || ip === undefined || addressOf(from, family) === undefined) continue;
-        answers.set(keyOf(from.name, to.name, family), ask(world.simulation, from, ip));
+        answers.set(keyOf(from.name, to.name, family), ping(world.simulation, from, ip));
+        yield;
       }
   return {
     ends: ends.map(({ name }) => name),
@@ -61,7 +72,7 @@ function addressOf(netns: Namespace, family: Family): Ip | undefined {
     .find((ip) => ip.length === width && !isLinkLocal6(ip) && ip[0] !== 127);
 }
 
-function ask(simulation: Session["world"]["simulation"], from: Namespace, ip: Ip): Answered {
+function ping(simulation: Session["world"]["simulation"], from: Namespace, ip: Ip): Answered {
   const record = new Record(simulation);
   const to = formatIp(ip);
   let isAnswered: boolean | undefined;

@@ -1,7 +1,6 @@
 /** The playground: a session, and all that shows it. */
 import { Film } from "../film.ts";
 import { KINDS, type Kind } from "../kinds.ts";
-import { reachOf } from "../reach.ts";
 import type { Packet } from "../record.ts";
 import { linesOf, Session } from "../session.ts";
 import { byId, element, svg } from "./dom.ts";
@@ -20,7 +19,6 @@ let film = new Film();
 let session = new Session((step) => film.add(step));
 /** Number of the last packet that was cleared from the list. */
 let cleared = 0;
-let matrixTimer = 0;
 const kinds = new Set(Object.keys(KINDS) as Kind[]);
 
 const notice = byId("notice", HTMLElement);
@@ -85,9 +83,7 @@ function refresh(): void {
   drawing.show(session.world);
   ports.show(session);
   refreshList();
-  // Behind what is to be seen at once: it runs all lines once more.
-  clearTimeout(matrixTimer);
-  matrixTimer = setTimeout(() => matrix.show(reachOf(session.lines)));
+  matrix.refresh([...session.lines]);
 }
 
 function refreshList(): void {

@@ -1,23 +1,44 @@
 /** Who reaches whom, as a table: a mark of its own shape and colour per family, and why not. */
-import { FAMILIES, type Family, type Reach } from "../reach.ts";
+import { ask, FAMILIES, type Family, type Reach } from "../reach.ts";
 import { byId, element } from "./dom.ts";
 
 const MARKS = { yes: "✓", no: "✗", none: "–" } as const;
 
 type Kind = keyof typeof MARKS;
 
+/** Longer, and motion would falter. */
+const SLICE_MS = 8;
 /** Ends for which half a page is wide enough. */
 const NARROW_MAX = 6;
 
 export class Matrix {
   readonly #table = byId("matrix", HTMLTableElement);
   readonly #why = byId("why", HTMLElement);
+  #timer = 0;
   #picked = "";
   /** What each pair came to, and when it was shown last. */
   #now: ReadonlyMap<string, Kind> = new Map();
   #before: ReadonlyMap<string, Kind> = new Map();
 
-  show(reach: Reach): void {
+  /** Asks for it anew, in the time that the page has left. */
+  refresh(lines: readonly string[]): void {
+    clearTimeout(this.#timer);
+    this.#table.setAttribute("aria-busy", "true");
+    let asking: ReturnType<typeof ask> | undefined;
+    const goOn = () => {
+      asking ??= ask(lines);
+      const untilMs = performance.now() + SLICE_MS;
+      for (let next = asking.next(); ; next = asking.next()) {
+        if (next.done) return this.#show(next.value);
+        if (performance.now() > untilMs) break;
+      }
+      this.#timer = setTimeout(goOn);
+    };
+    this.#timer = setTimeout(goOn);
+  }
+
+  #show(reach: Reach): void {
+    this.#table.setAttribute("aria-busy", "false");
     byId("reach", HTMLElement).classList.toggle("wide", reach.ends.length > NARROW_MAX);
     this.#before = this.#now;
     this.#now = kindsOf(reach);

@@ -42,6 +42,7 @@ export class Terminal {
       if (!isText && target !== this.#log) return;
       if (!isText) this.#input.focus({ preventScroll: true });
     });
+    new ResizeObserver(() => this.#scroll()).observe(this.#screen);
     this.clear();
   }
 
