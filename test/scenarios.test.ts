@@ -24,28 +24,32 @@ const PASS_MS = 300;
 const PATIENCE_MS = 10_000;
 const LOOK_MS = 50;
 
-await inSandbox(import.meta.url, { engines: "both", usually: "ebpf", needs: ["ping"] }, () => {
-  before(buildLan);
-  after(() => shell("host", "ipvlan daemon stop --remove"));
-  for (const file of files()) {
-    const text = readFileSync(`${FOLDER}/${file}`, "utf8");
-    const scenario = readScenario(text);
-    const isAboutIpv6 = /::/.test(text);
-    test(`${file}: ${scenario.title}`, async () => {
-      try {
-        for (const step of scenario.steps) {
-          if (step.kind === "trial") await tryOut(step);
-          else {
-            await shell("host", step.text);
-            if (isAboutIpv6) await settle();
+await inSandbox(
+  import.meta.url,
+  { engines: "both", usually: "ebpf", needs: ["ping", "nft"] },
+  () => {
+    before(buildLan);
+    after(() => shell("host", "ipvlan daemon stop --remove"));
+    for (const file of files()) {
+      const text = readFileSync(`${FOLDER}/${file}`, "utf8");
+      const scenario = readScenario(text);
+      const isAboutIpv6 = /::/.test(text);
+      test(`${file}: ${scenario.title}`, async () => {
+        try {
+          for (const step of scenario.steps) {
+            if (step.kind === "trial") await tryOut(step);
+            else {
+              await shell("host", step.text);
+              if (isAboutIpv6) await settle();
+            }
           }
+        } finally {
+          await clear();
         }
-      } finally {
-        await clear();
-      }
-    });
-  }
-});
+      });
+    }
+  },
+);
 
 async function tryOut({ sends, expectations }: Trial): Promise<void> {
   const ends = await placesOf(devicesOf(expectations));
@@ -148,6 +152,7 @@ async function clear(): Promise<void> {
     "host",
     `for n in $(${SYSTEM_IP} netns list | cut -d ' ' -f 1); do ${SYSTEM_IP} netns del $n; done
      for d in $(${SYSTEM_IP} -o link show | cut -d : -f 2 | cut -d @ -f 1); do [ $d = lo ] || ${SYSTEM_IP} link del $d || true; done
+     nft flush ruleset
      ${SYSTEM_IP} route flush table main; ${SYSTEM_IP} -6 route flush table main
      echo 0 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding`,
   );

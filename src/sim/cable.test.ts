@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Frame } from "../wire/frame.ts";
-import { connect, type Faults, IN_FLIGHT_MAX, NO_FAULTS } from "./cable.ts";
+import { connect, IN_FLIGHT_MAX } from "./cable.ts";
 import { Device } from "./device.ts";
+import { type Faults, NO_FAULTS } from "./faults.ts";
 import { Simulation } from "./simulation.ts";
 
 /** The numbers of the frames that arrive, of so many sent a millisecond apart. */

@@ -2,18 +2,8 @@
 import * as ethernet from "../wire/ethernet.ts";
 import { Frame } from "../wire/frame.ts";
 import type { Device } from "./device.ts";
+import { type Faults, NO_FAULTS } from "./faults.ts";
 import type { Simulation } from "./simulation.ts";
-
-/** Of each direction. Probabilities are from 0 to 1. */
-export interface Faults {
-  readonly delayMs: number;
-  readonly loss: number;
-  readonly duplication: number;
-  /** How much longer a frame may take by chance: others overtake it. */
-  readonly jitterMs: number;
-}
-
-export const NO_FAULTS: Faults = { delayMs: 0.01, loss: 0, duplication: 0, jitterMs: 0 };
 
 /** Frames under way in one direction; more are lost. */
 export const IN_FLIGHT_MAX = 1000;
@@ -24,16 +14,13 @@ export function connect(
   b: Device,
   faults: Faults = NO_FAULTS,
 ): void {
-  a.out = direction(simulation, a, b, faults);
-  b.out = direction(simulation, b, a, faults);
+  a.faults = faults;
+  b.faults = faults;
+  a.out = direction(simulation, a, b);
+  b.out = direction(simulation, b, a);
 }
 
-function direction(
-  simulation: Simulation,
-  from: Device,
-  to: Device,
-  { delayMs, loss, duplication, jitterMs }: Faults,
-): (f: Frame) => void {
+function direction(simulation: Simulation, from: Device, to: Device): (f: Frame) => void {
   const { clock, random } = simulation;
   let inFlight = 0;
   const carry = (f: Frame) => {
@@ -46,6 +33,7 @@ function direction(
       return;
     }
     inFlight++;
+    const { delayMs, jitterMs } = from.faults;
     const takesMs = delayMs + (jitterMs === 0 ? 0 : jitterMs * random());
     simulation.witness?.hop(from, to, f, takesMs);
     clock.after(takesMs, () => {
@@ -54,6 +42,7 @@ function direction(
     });
   };
   return (f) => {
+    const { loss, duplication } = from.faults;
     if (loss > 0 && random() < loss) {
       simulation.witness?.lost(from, f, "cable-loss");
       return;

@@ -1,6 +1,7 @@
 /** A network device as its namespace's stack sees it. Whoever makes one says where its frames leave. */
 import type { Ip, Mac } from "../wire/address.ts";
 import type { Frame } from "../wire/frame.ts";
+import { type Faults, NO_FAULTS } from "./faults.ts";
 import type { Namespace } from "./namespace.ts";
 import * as packets from "./packets.ts";
 
@@ -40,6 +41,8 @@ export class Device {
   /** Sees packets that IP has taken in before it delivers or forwards them; true: they go no further. */
   input: ((f: Frame) => boolean) | undefined;
   follower: Follower | undefined;
+  /** Of the cable, for what leaves; of a device that has none they do not matter. */
+  faults: Faults = NO_FAULTS;
   #isUp = false;
   #taps: readonly Tap[] = [];
   /** Group MACs that are listened to, as `macKey`. */

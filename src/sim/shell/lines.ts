@@ -38,7 +38,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   ")": "there are no subshells here: ip netns exec NAME COMMAND",
 };
 /** What waits for others, and so may run in the background. */
-const SERVER = "socat";
+const SERVERS = ["socat", "tcpdump"];
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 /** One command after the other; `variables` are read when a command is reached, so that it may be set before. */
@@ -75,8 +75,8 @@ class Reader {
       }
       if (character === "&") {
         isInBackground = this.#text[at + 1] !== "&";
-        if (isInBackground && !words.includes(SERVER))
-          throw this.#error(at, `nothing runs in the background here but ${SERVER}`);
+        if (isInBackground && !words.some((word) => SERVERS.includes(word)))
+          throw this.#error(at, `nothing runs in the background here but ${SERVERS.join(" and ")}`);
         this.#at += isInBackground ? 1 : 2;
         break;
       }

@@ -5,17 +5,20 @@ import { findOptions } from "../../words/options.ts";
 import { matches, Words } from "../../words/words.ts";
 import type { Namespace } from "../namespace.ts";
 import { address } from "./address.ts";
+import { arping } from "./arping.ts";
 import { getNamespace, getNumber, SLEEP_MAX, unknown } from "./common.ts";
 import { conntrack } from "./conntrack.ts";
 import { iptables } from "./iptables.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
 import { bridge, link } from "./link.ts";
 import { neighbour } from "./neigh.ts";
+import { tc } from "./netem.ts";
 import { nft } from "./nft.ts";
 import { ping } from "./ping.ts";
 import { route } from "./route.ts";
 import { rule } from "./rule.ts";
 import { ask, serve } from "./socat.ts";
+import { tcpdump } from "./tcpdump.ts";
 import { HOST, World } from "./world.ts";
 
 /** What a command takes. */
@@ -37,6 +40,8 @@ export class Shell {
   readonly #inside: Namespace[];
   readonly #print: (text: string) => void;
   readonly #complain: (text: string) => void;
+  /** What ends each tcpdump that was begun. */
+  readonly #jobs: (() => void)[] = [];
 
   constructor({ print, complain, seed = 1 }: ShellOptions) {
     this.world = new World(seed);
@@ -109,6 +114,14 @@ export class Shell {
         return this.#say(iptables(netns, program, words));
       case "conntrack":
         return this.#say(conntrack(netns, this.world.clock, words));
+      case "tc":
+        return this.#say(tc(netns, words, (device) => this.world.peerOf(device) !== undefined));
+      case "arping":
+        return arping({ netns, clock: this.world.clock, print: this.#print }, words);
+      case "tcpdump":
+        return this.#tcpdump(netns, words, line);
+      case "kill":
+        return this.#kill(words);
       case "socat":
         return this.#socat(netns, words, line);
       case "echo":
@@ -132,6 +145,24 @@ export class Shell {
     if (object === undefined) throw unknown("", "ip", OBJECTS);
     if (matches(object, "netns")) return this.#netns(words, line);
     return this.#say(this.#object(at, object, words, family));
+  }
+
+  #tcpdump(netns: Namespace, words: readonly string[], { isInBackground }: Line): number {
+    if (!isInBackground)
+      throw new UsageError("tcpdump: in the background only: tcpdump … &", STATUS_FAILED);
+    const job = this.#jobs.push(
+      tcpdump({ netns, clock: this.world.clock, print: this.#print }, words),
+    );
+    return this.#say(`[${job}] tcpdump ${words.join(" ")}\n`);
+  }
+
+  /** `kill %JOB`. */
+  #kill([word = "", more]: readonly string[]): number {
+    const job = /^%\d+$/.test(word) ? this.#jobs[Number(word.slice(1)) - 1] : undefined;
+    if (job === undefined || more !== undefined)
+      throw unknown(word, "kill", `%1 to %${this.#jobs.length}, what runs in the background`);
+    job();
+    return 0;
   }
 
   #say(text: string): 0 {
@@ -200,7 +231,7 @@ function sysctl(netns: Namespace, words: readonly string[]): number {
 }
 
 const COMMANDS =
-  "ip, bridge, ping, sysctl, nft, iptables, ip6tables, conntrack, socat, echo, sleep, sh and exit";
+  "ip, bridge, tc, ping, arping, tcpdump, kill, sysctl, nft, iptables, ip6tables, conntrack, socat, echo, sleep, sh and exit";
 const OBJECTS = "netns, link, addr, route, rule and neigh";
 
 const tell = (name: string, { line, column }: Line["place"], message: string): string =>
