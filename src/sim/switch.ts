@@ -18,9 +18,17 @@ export interface SwitchPortOptions {
 export const MACS_MAX = 8192;
 /** 802.1Q §8.8.3 */
 const AGEING_MS = 300_000;
-interface Port {
-  readonly device: Device;
+/** What may be changed of a port, as bridge(8) calls it. */
+export interface SwitchPortSettings {
   isHairpin: boolean;
+  /** Who sends here is remembered. */
+  isLearning: boolean;
+  /** Frames are dropped whose source is not known to be here. */
+  isLocked: boolean;
+}
+
+interface Port extends SwitchPortSettings {
+  readonly device: Device;
   readonly macsMax: number;
   readonly allowed: ReadonlySet<string> | undefined;
   /** Frames that came from a MAC which is one too many, or not allowed. */
@@ -28,8 +36,18 @@ interface Port {
 }
 
 interface Learnt {
+  readonly mac: Mac;
   readonly port: Port;
+  /** Infinity: a person said so. */
   readonly untilMs: number;
+}
+
+/** Where frames to a MAC go. */
+export interface Forwarding {
+  readonly mac: Mac;
+  readonly device: Device;
+  /** It does not age. */
+  readonly isStatic: boolean;
 }
 
 export class Switch {
@@ -47,7 +65,8 @@ export class Switch {
     { isHairpin = false, macsMax = MACS_MAX, allowed }: SwitchPortOptions = {},
   ): void {
     const macs = allowed && new Set(allowed.map(formatMac));
-    const port: Port = { device, isHairpin, macsMax, allowed: macs, refused: 0 };
+    const unlessSaid = { isLearning: true, isLocked: false };
+    const port: Port = { device, isHairpin, ...unlessSaid, macsMax, allowed: macs, refused: 0 };
     device.intake = (f) => {
       this.#receive(port, f);
       return true;
@@ -63,9 +82,33 @@ export class Switch {
     for (const [mac, learnt] of this.#learnt) if (learnt.port === port) this.#learnt.delete(mac);
   }
 
-  setHairpin(device: Device, isHairpin: boolean): void {
+  configure(device: Device, settings: Partial<SwitchPortSettings>): void {
+    Object.assign(this.#find(device) ?? {}, settings);
+  }
+
+  list(): readonly Forwarding[] {
+    this.#forgetOld();
+    return Array.from(this.#learnt.values(), ({ mac, port, untilMs }) => ({
+      mac,
+      device: port.device,
+      isStatic: untilMs === Number.POSITIVE_INFINITY,
+    }));
+  }
+
+  /** False: there are too many. */
+  add(device: Device, mac: Mac): boolean {
     const port = this.#find(device);
-    if (port !== undefined) port.isHairpin = isHairpin;
+    const key = formatMac(mac);
+    if (port === undefined || (this.#learnt.size >= MACS_MAX && !this.#learnt.has(key)))
+      return false;
+    this.#learnt.set(key, { mac, port, untilMs: Number.POSITIVE_INFINITY });
+    return true;
+  }
+
+  /** Whether it was known there. */
+  remove(device: Device, mac: Mac): boolean {
+    const key = formatMac(mac);
+    return this.#findOf(key)?.device === device && this.#learnt.delete(key);
   }
 
   refusedAt(device: Device): number {
@@ -78,7 +121,7 @@ export class Switch {
 
   #receive(from: Port, f: Frame): void {
     if (f.length < ethernet.HEADER) return;
-    if (!this.#learn(from, formatMac(f.view().subarray(6, 12)))) {
+    if (!this.#learn(from, f.view().slice(6, 12))) {
       from.refused++;
       this.#simulation.witness?.lost(from.device, f, "switch-refuses-mac");
       return;
@@ -96,15 +139,21 @@ export class Switch {
   }
 
   /** Whether frames from this MAC may pass. */
-  #learn(port: Port, mac: string): boolean {
-    if (port.allowed?.has(mac) === false) return false;
-    if (this.#findOf(mac) !== port) {
+  #learn(port: Port, mac: Mac): boolean {
+    const key = formatMac(mac);
+    if (port.allowed?.has(key) === false) return false;
+    const isHere = this.#findOf(key) === port;
+    if (port.isLocked && !isHere) return false;
+    if (!port.isLearning) return true;
+    if (!isHere) {
       this.#forgetOld();
       const ofPort = [...this.#learnt.values()].filter((one) => one.port === port).length;
       if (ofPort >= port.macsMax) return false;
       if (this.#learnt.size >= MACS_MAX) return true; // it is not learnt: frames to it are flooded
     }
-    this.#learnt.set(mac, { port, untilMs: this.#simulation.clock.nowMs + AGEING_MS });
+    const aged = this.#simulation.clock.nowMs + AGEING_MS;
+    const untilMs = Math.max(aged, this.#learnt.get(key)?.untilMs ?? 0); // what a person said stays
+    this.#learnt.set(key, { mac, port, untilMs });
     return true;
   }
 

@@ -136,17 +136,6 @@ function getBridge(world: World, netns: Namespace, name: string): Device {
   return device;
 }
 
-/** `bridge link set dev PORT hairpin { on | off }`. */
-export function bridge(world: World, netns: Namespace, words: readonly string[]): void {
-  const [object, verb, ...rest] = words;
-  const [name, keyword, state, extra] = rest[0] === "dev" ? rest.slice(1) : rest;
-  if (object !== "link" || verb !== "set" || keyword !== "hairpin" || extra !== undefined)
-    throw unknown(words.join(" "), "bridge", "link set dev PORT hairpin { on | off }");
-  if (state !== "on" && state !== "off") throw unknown(state ?? "", "hairpin", "on and off");
-  if (!world.setHairpin(findIn(netns, name!), state === "on"))
-    throw refused("Operation not supported");
-}
-
 function configure(world: World, device: Device, said: Said): void {
   if (world.configure(device, said) === undefined) throw refused("Operation not supported");
 }

@@ -6,11 +6,12 @@ import { matches, Words } from "../../words/words.ts";
 import type { Namespace } from "../namespace.ts";
 import { address } from "./address.ts";
 import { arping } from "./arping.ts";
+import { bridge } from "./bridge.ts";
 import { getNamespace, getNumber, SLEEP_MAX, unknown } from "./common.ts";
 import { conntrack } from "./conntrack.ts";
 import { iptables } from "./iptables.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
-import { bridge, link } from "./link.ts";
+import { link } from "./link.ts";
 import { neighbour } from "./neigh.ts";
 import { tc } from "./netem.ts";
 import { nft } from "./nft.ts";
@@ -103,8 +104,7 @@ export class Shell {
         this.world.clock.run(getNumber(words[0], "sleep", SLEEP_MAX) * 1000);
         return 0;
       case "bridge":
-        bridge(this.world, netns, words);
-        return 0;
+        return this.#say(bridge(this.world, netns, words));
       case "sysctl":
         return sysctl(netns, words);
       case "nft":

@@ -138,12 +138,9 @@ export class World {
     return this.#bridgeOf.get(device);
   }
 
-  /** False: the device is no bridge's port. */
-  setHairpin(device: Device, isHairpin: boolean): boolean {
-    const bridge = this.#bridgeOf.get(device);
-    if (bridge === undefined) return false;
-    this.#bridges.get(bridge)!.setHairpin(device, isHairpin);
-    return true;
+  /** What is behind the device of a bridge, or the bridge of the port that it is. */
+  switchOf(device: Device): Switch | undefined {
+    return this.#bridges.get(this.#bridgeOf.get(device) ?? device);
   }
 
   get ports(): readonly SimulatedPort[] {
