@@ -110,7 +110,10 @@ export class Icmp {
       this.#fail(about, { failure, from: sender, mtu });
       return;
     }
-    this.#say(about, (src) => errorPacket(failure, src, about, mtu));
+    // As what it was translated to the sender is here, and that is where Linux says it from.
+    const here = packets.srcOf(translated);
+    const from = about !== translated && this.#netns.isLocal(here) ? here : undefined;
+    this.#say(about, (src) => errorPacket(failure, from ?? src, about, mtu));
   }
 
   /** Tells a packet's sender that its next hop is on the same link. */

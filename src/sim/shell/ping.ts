@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Heard } from "../icmp.ts";
 import type { Failure } from "../icmp-errors.ts";
 import type { Namespace } from "../namespace.ts";
-import { getIp, getNumber, SLEEP_MAX, unknown } from "./common.ts";
+import { getIp, getNumber, SLEEP_MAX, unknown, widthOf } from "./common.ts";
 
 /** Pings of one command. */
 const COUNT_MAX = 1000;
@@ -37,11 +37,14 @@ export function ping(parts: PingParts, line: readonly string[]): number {
   const asked = read(line);
   const { ip, count } = asked;
   parts.print(`PING ${formatIp(ip)}\n`);
-  let received = 0;
-  for (let sequence = 1; sequence <= count; sequence++)
-    if (askOnce(parts, asked, sequence)) received++;
+  const outcomes = { answered: 0, refused: 0, lost: 0 };
+  for (let sequence = 1; sequence <= count; sequence++) outcomes[askOnce(parts, asked, sequence)]++;
+  const received = outcomes.answered;
+  const errors = outcomes.refused === 0 ? "" : ` +${outcomes.refused} errors,`;
   const loss = Math.round(100 * (1 - received / count));
-  parts.print(`${count} packets transmitted, ${received} received, ${loss}% packet loss\n`);
+  parts.print(
+    `${count} packets transmitted, ${received} received,${errors} ${loss}% packet loss\n`,
+  );
   return received > 0 ? 0 : 1;
 }
 
@@ -72,16 +75,19 @@ function readFragmentation(word: string): void {
   if (word !== "do") throw unknown(word, "ping -M", "do");
 }
 
-/** Whether it was answered. */
-function askOnce({ netns, clock, print }: PingParts, asked: Asked, sequence: number): boolean {
+/** `refused`: somebody says why there is no answer. */
+type Outcome = "answered" | "refused" | "lost";
+
+function askOnce({ netns, clock, print }: PingParts, asked: Asked, sequence: number): Outcome {
   const { ip, count, waitS, ttl, bytes } = asked;
   const startMs = clock.nowMs;
   let isOver = false;
-  let isAnswered = false;
+  let outcome: Outcome = "lost";
   const onEnd = (heard: Heard | undefined) => {
     isOver = true;
-    isAnswered = heard !== undefined && heard.failure === undefined;
-    if (heard !== undefined) print(describe(netns, heard, sequence, bytes));
+    if (heard === undefined) return;
+    outcome = heard.failure === undefined ? "answered" : "refused";
+    print(describe(netns, heard, sequence, bytes));
   };
   const onRedirect = (from: Ip, via: Ip) =>
     print(
@@ -91,14 +97,24 @@ function askOnce({ netns, clock, print }: PingParts, asked: Asked, sequence: num
   if (!hasWay) throw new UsageError("ping: connect: Network is unreachable", STATUS_REFUSED);
   if (!isOver) clock.run(waitS * 1000 + 1, () => isOver);
   if (sequence !== count) clock.run(Math.max(0, 1000 - (clock.nowMs - startMs)));
-  return isAnswered;
+  return outcome;
 }
 
-const FAILURES: Readonly<Record<Exclude<Failure, "too big">, string>> = {
-  "no route": "Destination Net Unreachable",
-  "no host": "Destination Host Unreachable",
-  "no port": "Destination Port Unreachable",
-  "time exceeded": "Time to live exceeded",
+type Told = Readonly<Record<Exclude<Failure, "too big">, string>>;
+
+const FAILURES: Readonly<Record<4 | 16, Told>> = {
+  4: {
+    "no route": "Destination Net Unreachable",
+    "no host": "Destination Host Unreachable",
+    "no port": "Destination Port Unreachable",
+    "time exceeded": "Time to live exceeded",
+  },
+  16: {
+    "no route": "Destination unreachable: No route",
+    "no host": "Destination unreachable: Address unreachable",
+    "no port": "Destination unreachable: Port unreachable",
+    "time exceeded": "Time exceeded: Hop limit",
+  },
 };
 
 function describe(netns: Namespace, heard: Heard, sequence: number, bytes: number): string {
@@ -106,7 +122,8 @@ function describe(netns: Namespace, heard: Heard, sequence: number, bytes: numbe
   const at = `icmp_seq=${sequence}`;
   if (failure === undefined)
     return `${bytes + ICMP_HEADER} bytes from ${formatIp(from)}: ${at} time=${tookMs.toFixed(3)} ms\n`;
-  if (failure !== "too big") return `From ${formatIp(from)} ${at} ${FAILURES[failure]}\n`;
+  if (failure !== "too big")
+    return `From ${formatIp(from)} ${at} ${FAILURES[widthOf(from)][failure]}\n`;
   if (netns.isLocal(from)) return `ping: local error: message too long, mtu=${mtu}\n`;
   return from.length === 4
     ? `From ${formatIp(from)} ${at} Frag needed and DF set (mtu = ${mtu})\n`

@@ -140,10 +140,13 @@ for (const [line, expected] of [
   ["ping -c 1 198.51.100.2", /64 bytes from 198\.51\.100\.2: icmp_seq=1/],
   ["ping -c 1 fd02::2", /64 bytes from fd02::2: icmp_seq=1/],
   ["ping -c 1 -t 1 198.51.100.2", /^From 192\.0\.2\.2 icmp_seq=1 Time to live exceeded$/m],
-  ["ping -c 1 -t 1 fd02::2", /^From fd01::2 icmp_seq=1 Time to live exceeded$/m],
+  ["ping -c 1 -t 1 fd02::2", /^From fd01::2 icmp_seq=1 Time exceeded: Hop limit$/m],
   ["ping -c 1 203.0.113.1", /^From 192\.0\.2\.2 icmp_seq=1 Destination Net Unreachable$/m],
   ["ping -c 1 -W 9 198.51.100.9", /^From 192\.0\.2\.2 icmp_seq=1 Destination Host Unreachable$/m],
-  ["ping -c 1 -W 9 fd02::9", /^From fd01::2 icmp_seq=1 Destination Host Unreachable$/m],
+  [
+    "ping -c 1 -W 9 fd02::9",
+    /^From fd01::2 icmp_seq=1 Destination unreachable: Address unreachable$/m,
+  ],
   ["ping -c 1 -W 9 192.0.2.9", /^From 192\.0\.2\.1 icmp_seq=1 Destination Host Unreachable$/m],
 ] as const)
   test(`a router between: ${line}`, () => {
