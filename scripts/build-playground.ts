@@ -1,19 +1,25 @@
 /** Part of `npm run build`: the playground as static files in dist/playground, for any web server. */
-import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { readScenario } from "../src/sim/scenario/scenario.ts";
 
 /** From dist/scripts. */
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const page = join(root, "src/web/page");
 const out = join(root, "dist/playground");
 
+const howto = readFileSync(join(root, "examples/howto.sh"), "utf8");
 const examples = [
-  {
-    name: "The HOWTO: two namespaces, l2",
-    script: readFileSync(join(root, "examples/howto.sh"), "utf8"),
-  },
+  { title: "The HOWTO’s script", story: "Line by line, as the HOWTO has it.", text: howto },
+  ...readdirSync(join(root, "scenarios"))
+    .sort()
+    .map((file) => {
+      const text = readFileSync(join(root, "scenarios", file), "utf8");
+      const { title, story } = readScenario(text);
+      return { title, story, text };
+    }),
 ];
 
 const bundle = await rolldown({

@@ -34,8 +34,8 @@ const anchorOf = (title: string): string =>
 const HEAD = `# Scenarios
 
 What goes wrong with ipvlan, and what helps; and each rule of a port at work. Every scenario runs on the simulated host and, by
-the same file, on real devices with each engine (\`test/scenarios.test.ts\`). [How they are
-written](simulator.md#scenarios). To see one at work, and why:
+the same file, on real devices with each engine (\`test/scenarios.test.ts\`) and in the
+[playground](simulator.md#the-playground), where they are to be watched. [How they are written](simulator.md#scenarios). To see one at work, and why:
 
 <!-- run -->
 \`\`\`console

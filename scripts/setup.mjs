@@ -16,6 +16,7 @@ const SOURCES = [
   "test",
   "scripts",
   "examples",
+  "scenarios",
   "bench",
   "package.json",
   "tsconfig.json",

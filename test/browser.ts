@@ -4,7 +4,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 
 const PROGRAM = "/usr/bin/chromium";
 /** A machine that is busy with other tests takes its time. */
-const WAIT_MS = 60_000;
+const WAIT_MS = 30_000;
 
 /** Why there is none; false: there is. As `skip` of a test. */
 export const isMissing: string | false = find() ? false : "chromium is not installed";

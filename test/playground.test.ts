@@ -7,10 +7,12 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { FOLDER, files } from "../scripts/scenarios.ts";
+import { readScenario } from "../src/sim/scenario/scenario.ts";
 import { isMissing, launch, visit } from "./browser.ts";
 import { ROOT } from "./documents.ts";
 
-const FOLDER = path.join(ROOT, "dist/playground");
+const PAGE = path.join(ROOT, "dist/playground");
 const PROGRAM = path.join(ROOT, "scripts/playground.mjs");
 /** Of all files together, compressed. */
 const BYTES_MAX = 300_000;
@@ -32,19 +34,24 @@ after(async () => {
   server.kill();
 });
 
-/** A test of a page, which must have nothing to complain of in the end. */
+/** A test of a page, which must have nothing to complain of in the end. What moves takes half the machine: little does. */
 function inBrowser(
   name: string,
   act: (page: Page) => Promise<void>,
   options: BrowserContextOptions & { readonly hash?: string } = {},
 ): void {
   test(name, { skip: isMissing }, async () => {
-    const { page, faults } = await visit(browser, url + (options.hash ?? ""), options);
+    const { page, faults } = await visit(browser, url + (options.hash ?? ""), {
+      reducedMotion: "reduce",
+      ...options,
+    });
     await act(page);
     assert.deepEqual(faults, []);
     await page.context().close();
   });
 }
+
+const MOVING: BrowserContextOptions = { reducedMotion: "no-preference" };
 
 async function type(page: Page, text: string): Promise<void> {
   for (const line of text.split("\n")) {
@@ -66,8 +73,8 @@ const textOf = async (page: Page, selector: string) =>
   (await page.locator(selector).textContent()) ?? "";
 
 test("all files together are a first load of less than 300 kB, compressed", () => {
-  const sizes = readdirSync(FOLDER).map(
-    (name) => gzipSync(readFileSync(path.join(FOLDER, name))).length,
+  const sizes = readdirSync(PAGE).map(
+    (name) => gzipSync(readFileSync(path.join(PAGE, name))).length,
   );
   const total = sizes.reduce((sum, size) => sum + size, 0);
   assert.ok(total > 10_000 && total < BYTES_MAX, `${total} bytes`);
@@ -101,6 +108,7 @@ inBrowser(
     const rows = await page.locator("#list tr").allTextContents();
     assert.ok(rows.some((row) => row.includes("10.0.0.10 > 10.0.0.11 icmp echo request")));
   },
+  MOVING,
 );
 
 inBrowser(
@@ -117,6 +125,7 @@ inBrowser(
     await page.keyboard.press("Escape");
     await sheet.waitFor({ state: "hidden" });
   },
+  MOVING,
 );
 
 inBrowser("a packet picked from the list has the rules by which it was decided", async (page) => {
@@ -167,6 +176,8 @@ inBrowser("a link that is shared gives the same host to whoever opens it", async
   );
   assert.ok(mine!.length >= 9);
   assert.deepEqual(other, mine);
+  const typed = (of: Page) => of.locator("#log .typed").allTextContents();
+  assert.deepEqual(await typed(there.page), await typed(page));
   assert.deepEqual(there.faults, []);
   await there.page.context().close();
 });
@@ -195,6 +206,27 @@ inBrowser(
   },
   { hash: BROKEN[0][0] },
 );
+
+inBrowser("every scenario runs here, and is as expected", async (page) => {
+  const titles = await page.locator("#example option").allTextContents();
+  const wanted = files().map((file) =>
+    readScenario(readFileSync(path.join(ROOT, FOLDER, file), "utf8")),
+  );
+  for (const { title, story, steps } of wanted) {
+    await page.locator("#example").selectOption(title);
+    const told = await textOf(page, "#story");
+    assert.ok(told.startsWith(story.slice(0, 20).replaceAll("`", "")), title);
+    await page.getByRole("button", { name: "Run" }).click();
+    const expected = steps.flatMap((step) => (step.kind === "trial" ? step.expectations : []));
+    assert.deepEqual(
+      await page.locator("#log .right").allTextContents(),
+      expected.map(({ text }) => `✓ ${text}`),
+      title,
+    );
+    assert.equal(await page.locator("#log > .wrong").count(), 0, title);
+  }
+  assert.equal(titles.length, wanted.length + 1);
+});
 
 inBrowser("lines that mean nothing are refused in a line, with their place", async (page) => {
   await type(page, "nonsense\nip link set 'eth0\nip netns add a | cat\n<b>\nip link set eth9 up");
@@ -281,21 +313,17 @@ inBrowser(
   { colorScheme: "dark" },
 );
 
-inBrowser(
-  "where less motion is wanted, packets stand still, and go step by step",
-  async (page) => {
-    await runHowto(page);
-    const packet = page.locator(".packet").first();
-    await packet.waitFor();
-    assert.equal(await textOf(page, "#play"), "Play");
-    const first = await textOf(page, "#caption");
-    await page.locator("#next").click();
-    assert.notEqual(await textOf(page, "#caption"), first);
-    await page.locator("#previous").click();
-    assert.equal(await textOf(page, "#caption"), first);
-  },
-  { reducedMotion: "reduce" },
-);
+inBrowser("where less motion is wanted, packets stand still, and go step by step", async (page) => {
+  await runHowto(page);
+  const packet = page.locator(".packet").first();
+  await packet.waitFor();
+  assert.equal(await textOf(page, "#play"), "Play");
+  const first = await textOf(page, "#caption");
+  await page.locator("#next").click();
+  assert.notEqual(await textOf(page, "#caption"), first);
+  await page.locator("#previous").click();
+  assert.equal(await textOf(page, "#caption"), first);
+});
 
 inBrowser("what is not shown of its kind is neither listed nor drawn", async (page) => {
   await runHowto(page);

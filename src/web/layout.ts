@@ -68,7 +68,7 @@ export function layOut(topology: Topology, room: number): Layout {
       }
       y += height + BETWEEN_ROWS;
     }
-  return { width, height: y - BETWEEN_ROWS + MARGIN, namespaces, devices, ports };
+  return { width, height: Math.max(y - BETWEEN_ROWS, 0) + MARGIN, namespaces, devices, ports };
 }
 
 /** Namespaces by how far up or down from the host they are. */

@@ -25,6 +25,16 @@ test("what goes wrong is told with its line among all that were typed, and its c
   assert.match(session.run("ip netns add 'c").complaint, /^input:4:14: /);
 });
 
+test("a frame in words is sent out of a device, as in scenarios", () => {
+  const session = howto();
+  assert.deepEqual(session.run("ns0/ipvl0: own>w0 type 0x88cc").status, 0);
+  assert.match(session.record.packets.at(-1)!.text, /type 0x88cc/);
+  const column = "ns0/ipvl0: ".length + 1;
+  const refused = session.run("ns0/ipvl0: own>w0 typ 0x88cc").complaint;
+  assert.match(refused, new RegExp(`^input:${HOWTO.length + 2}:${column}: `));
+  assert.match(session.run("ns0/x: own>w0 type 0x88cc").complaint, /Cannot find device "ns0\/x"/);
+});
+
 test("there are limits to lines", () => {
   const session = new Session();
   assert.match(session.run("#".repeat(LINE_MAX + 1)).complaint, /^input: a line has up to/);

@@ -1,4 +1,5 @@
 /** What is typed at the simulated host, what it answers, and what packets there were. */
+import { FrameWordsError, readFrame } from "../sim/scenario/frame-words.ts";
 import { Shell } from "../sim/shell/shell.ts";
 import type { World } from "../sim/shell/world.ts";
 import { Record, type Step } from "./record.ts";
@@ -7,6 +8,10 @@ import { Record, type Step } from "./record.ts";
 export const LINES_MAX = 2000;
 /** Characters of a line. */
 export const LINE_MAX = 4096;
+/** `NETNS/DEVICE: FRAME` */
+const FRAME_LINE = /^\s*([^\s:/]+)\/([^\s:/]+): +(\S.*?)\s*$/;
+/** What sending one takes, as any command does. */
+const FRAME_MS = 1;
 /** What is typed is called so where it is told what went wrong. */
 const INPUT = "input";
 
@@ -83,13 +88,33 @@ export class Session {
     const before = "\n".repeat(this.#lines.length);
     this.#lines.push(line);
     this.world.simulation.witness = isWatched ? this.record.witness : undefined;
+    const [, netns, device, words] = FRAME_LINE.exec(line) ?? [];
     try {
+      if (words !== undefined) return this.#send(netns!, device!, words, line.indexOf(words) + 1);
       return this.#shell.run(before + line, INPUT);
     } catch (error) {
       // Whatever it is, the page goes on: this is a mistake of ours, and the line says which.
-      this.#complaint += `${INPUT}:${this.#lines.length}:1: the simulated host has failed: ${error}\n`;
-      return 1;
+      return this.#complain(1, `the simulated host has failed: ${error}`);
     }
+  }
+
+  /** A frame in words out of a device, as in scenarios. */
+  #send(netns: string, name: string, words: string, column: number): number {
+    const device = this.world.namespaces.get(netns)?.findDevice(name);
+    if (device === undefined) return this.#complain(1, `Cannot find device "${netns}/${name}"`);
+    try {
+      device.send(readFrame(words));
+    } catch (error) {
+      if (!(error instanceof FrameWordsError)) throw error;
+      return this.#complain(column, error.message);
+    }
+    this.world.clock.run(FRAME_MS);
+    return 0;
+  }
+
+  #complain(column: number, message: string): number {
+    this.#complaint += `${INPUT}:${this.#lines.length}:${column}: ${message}\n`;
+    return 1;
   }
 }
 

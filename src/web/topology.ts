@@ -51,11 +51,9 @@ export function topologyOf(world: World): Topology {
     .flatMap((netns) => netns.devices)
     .filter((device) => !device.isLoopback);
   const ports = new Map(
-    devices.flatMap((device) => {
-      const port = world.portOfSlave(device);
-      if (port === undefined) return [];
-      const { mode, flag } = port.port.settings;
-      return [[port.master, { mode, flag, slaves: port.slaves }] as const];
+    Array.from(world.ports, ({ master, port, slaves }) => {
+      const { mode, flag } = port.settings;
+      return [master, { mode, flag, slaves }] as const;
     }),
   );
   return {

@@ -91,7 +91,11 @@ export class Drawing {
     const rect = { x: String(x), y: String(y), width: String(width), height: String(height) };
     return svg(
       "g",
-      { class: "netns", role: "img", "aria-label": `namespace ${name}: ${devices.length} devices` },
+      {
+        class: "netns",
+        role: "img",
+        "aria-label": `namespace ${name}, devices: ${devices.length}`,
+      },
       svg("rect", { ...rect, rx: "12" }),
     );
   }

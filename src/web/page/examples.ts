@@ -1,8 +1,10 @@
-/** Scripts to begin with; the build puts them in (scripts/build-playground.ts). */
+/** What to begin with: the HOWTO's script, and the scenarios. The build puts them in (scripts/build-playground.ts). */
 
 export interface Example {
-  readonly name: string;
-  readonly script: string;
+  readonly title: string;
+  readonly story: string;
+  /** Of a script, or of a scenario (src/sim/scenario). */
+  readonly text: string;
 }
 
 declare const EXAMPLES: readonly Example[];

@@ -1,11 +1,13 @@
 /** The playground: a session, and all that shows it. */
+import { isScenario } from "../../sim/scenario/scenario.ts";
 import { Film } from "../film.ts";
 import { KINDS, type Kind } from "../kinds.ts";
 import type { Packet } from "../record.ts";
+import { type Scene, scenesOf } from "../scenes.ts";
 import { linesOf, Session } from "../session.ts";
 import { byId, element, svg } from "./dom.ts";
 import { Drawing, shape } from "./drawing.ts";
-import { examples } from "./examples.ts";
+import { type Example, examples } from "./examples.ts";
 import { Matrix } from "./matrix.ts";
 import { PacketList } from "./packet-list.ts";
 import { PacketSheet } from "./packet-sheet.ts";
@@ -63,8 +65,7 @@ function run(lines: readonly string[]): void {
   const before = film.lengthMs;
   terminal.write(lines.map((line) => session.run(line)));
   refresh();
-  const first = film.shots.find(({ endMs }) => endMs > before);
-  if (first !== undefined) player.playFrom(first.startMs);
+  showFrom(before);
 }
 
 /** A new host, and lines for it. */
@@ -120,12 +121,44 @@ function makeLegend(): void {
 
 function makeExamples(): void {
   const choice = byId("example", HTMLSelectElement);
-  choice.append(...examples.map(({ name }, i) => element("option", { value: String(i) }, name)));
+  const story = byId("story", HTMLElement);
+  const chosen = (): Example => examples[Number(choice.value)]!;
+  choice.append(...examples.map(({ title }, i) => element("option", { value: String(i) }, title)));
+  const tellStory = () => story.replaceChildren(...paragraphs(chosen().story));
+  choice.addEventListener("change", tellStory);
+  tellStory();
   byId("run-example", HTMLButtonElement).addEventListener("click", () => {
-    const example = examples[Number(choice.value)];
-    if (example !== undefined) begin(linesOf(example.script));
+    const { text, title } = chosen();
+    if (isScenario(text)) play(scenesOf(text, title));
+    else begin(linesOf(text));
     terminal.focus();
   });
+}
+
+/** Of Markdown, without its marks. */
+function paragraphs(story: string): HTMLElement[] {
+  return story.split(/\n\s*\n/).map((text) => element("p", {}, text.replaceAll("`", "")));
+}
+
+/** A scenario on a new host, with what came of it between the lines. Shown from what is sent first. */
+function play(scenes: readonly Scene[]): void {
+  begin([]);
+  let fromMs: number | undefined;
+  for (const { isTrial, lines, outcomes } of scenes) {
+    if (isTrial) fromMs ??= film.lengthMs;
+    terminal.write(lines.map((line) => session.run(line)));
+    for (const { text, instead } of outcomes)
+      if (instead === undefined) terminal.say(`✓ ${text}`, "right");
+      else terminal.say(`✗ ${text}, but ${instead}`, "wrong");
+  }
+  refresh();
+  showFrom(fromMs ?? 0);
+}
+
+/** Plays what is in the film behind this moment. */
+function showFrom(ms: number): void {
+  const first = film.shots.find(({ endMs }) => endMs > ms);
+  if (first !== undefined) player.playFrom(first.startMs);
 }
 
 async function share(): Promise<void> {
@@ -156,7 +189,9 @@ async function open(): Promise<void> {
 }
 
 /** A mistake of ours: what is there goes on. */
-const fail = (message: string): void => say(`The playground has failed: ${message}`, true);
+function fail(message: string): void {
+  say(`The playground has failed: ${message}`, true);
+}
 
 function say(message: string, isWrong = false): void {
   notice.textContent = message;

@@ -74,8 +74,8 @@ export class Terminal {
   }
 
   /** Something of the page's own, between lines. */
-  say(message: string, isWrong = false): void {
-    this.#log.append(element("p", { class: isWrong ? "wrong" : "said" }, message));
+  say(message: string, kind: "said" | "right" | "wrong" = "said"): void {
+    this.#log.append(element("p", { class: kind }, message));
     this.#scroll();
   }
 
