@@ -28,3 +28,12 @@ export function daemonPid(): number {
     if (readFileSync(`/proc/${pid}/cmdline`, "utf8").endsWith("daemon\0run\0")) return Number(pid);
   throw new Error("no daemon runs");
 }
+
+/** Whether one runs that is not the one before. */
+export function isDaemonOther(before: number): boolean {
+  try {
+    return daemonPid() !== before;
+  } catch {
+    return false;
+  }
+}

@@ -53,8 +53,7 @@ export async function runDriver(script: string): Promise<boolean> {
   clearInterval(timer);
   clearTimeout(soon);
   watch.close();
-  await Promise.race([server.close(), sleep(CLOSING_MS)]);
-  rmSync(PLUGIN_SOCKET, { force: true });
+  await Promise.race([server.close(), sleep(CLOSING_MS)]); // the socket's file goes at once
   log.info("driver stopped");
   return true;
 }

@@ -5,7 +5,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { dirname } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { buildLan, shell } from "../../scripts/lab.ts";
+import { GRACE_MS } from "../../src/docker/orphans.ts";
 import { BODY_BYTES_MAX } from "../../src/docker/server.ts";
+import { daemonPid, isDaemonOther, until } from "../daemon.ts";
 import { inSandbox } from "../in-sandbox.ts";
 import { driver } from "./ground.ts";
 import { ask, askByHalves, post, SOCKET, writeRaw } from "./plugin.ts";
@@ -167,6 +169,25 @@ await inSandbox(import.meta.url, {}, () => {
       await shell("host", `ip link del ${OWN}`);
       await driver.start();
       assert.ok((await look()).devices.includes(OWN));
+      await ask("DeleteNetwork", { NetworkID });
+    }),
+  );
+
+  test(
+    "a daemon that is killed is followed by another at once, as long as there is a container",
+    served(async () => {
+      await ask("CreateNetwork", { NetworkID });
+      await ask("CreateEndpoint", OF_ENDPOINT);
+      await ask("Join", OF_ENDPOINT);
+      const before = daemonPid();
+      process.kill(before, "SIGKILL");
+      const began = performance.now();
+      await until(
+        async () => isDaemonOther(before),
+        (isSo) => isSo,
+      );
+      assert.ok(performance.now() - began < GRACE_MS / 2, "not only when orphans are looked for");
+      await ask("DeleteEndpoint", OF_ENDPOINT);
       await ask("DeleteNetwork", { NetworkID });
     }),
   );

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { shell, spawnAt } from "../../scripts/lab.ts";
-import { daemonPid } from "../daemon.ts";
+import { daemonPid, isDaemonOther } from "../daemon.ts";
 import {
   docker,
   dockerd,
@@ -21,6 +21,8 @@ import {
 const STATE = "/var/lib/ipvlan/docker/state.json";
 /** Twice what the driver waits before it looks for orphans, and time for dockerd. */
 const COLLECTED_MS = 90_000;
+/** The driver looks two seconds after it has made a network. */
+const LISTED_MS = 10_000;
 const LIVE = "--live-restore";
 
 await onDocker(import.meta.url, { engines: "both", usually: "ebpf" }, (engine) => {
@@ -129,7 +131,8 @@ await onDocker(import.meta.url, { engines: "both", usually: "ebpf" }, (engine) =
 
   test("what is removed while the driver is down is collected when it is back", async () => {
     await docker("network create -d ipvl --subnet 10.50.0.0/24 n");
-    await eventually(async () => (await shell("host", `cat ${STATE}`)).includes('"isListed":true'));
+    const isListed = async () => (await shell("host", `cat ${STATE}`)).includes('"isListed":true');
+    await eventually(isListed, LISTED_MS);
     await driver.end("SIGKILL");
     await docker("network rm n");
     await driver.start();
@@ -137,16 +140,8 @@ await onDocker(import.meta.url, { engines: "both", usually: "ebpf" }, (engine) =
   });
 });
 
-const isDaemonOther = (before: number): boolean => {
-  try {
-    return daemonPid() !== before;
-  } catch {
-    return false;
-  }
-};
-
-async function eventually(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + COLLECTED_MS;
+async function eventually(isSo: () => Promise<boolean>, ms = COLLECTED_MS): Promise<void> {
+  const deadline = performance.now() + ms;
   while (!(await isSo())) {
     assert.ok(performance.now() < deadline, "it does not come to that");
     await sleep(100);
