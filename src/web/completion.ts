@@ -3,25 +3,17 @@ import type { World } from "../sim/shell/world.ts";
 import { formatIp, isLinkLocal6 } from "../wire/address.ts";
 
 const COMMANDS = [
-  "ip",
-  "ping",
-  "nft",
-  "iptables",
-  "ip6tables",
-  "conntrack",
-  "socat",
-  "sysctl",
-  "bridge",
-  "sleep",
-  "exit",
+  ...["ip", "bridge", "tc", "ping", "arping", "tcpdump", "kill", "sysctl"],
+  ...["nft", "iptables", "ip6tables", "conntrack", "socat", "echo", "sleep", "sh", "exit"],
 ];
-const OBJECTS = ["netns", "link", "addr", "route", "neigh"];
+const OBJECTS = ["netns", "link", "addr", "route", "rule", "neigh"];
 const VERBS: Readonly<Record<string, readonly string[]>> = {
   netns: ["add", "delete", "exec", "list"],
   link: ["add", "set", "delete", "show"],
-  addr: ["add", "delete", "show"],
-  route: ["add", "delete", "show"],
-  neigh: ["show"],
+  addr: ["add", "delete", "replace", "show"],
+  route: ["add", "delete", "replace", "show"],
+  rule: ["add", "delete", "show"],
+  neigh: ["add", "delete", "replace", "show"],
 };
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   link: [
@@ -39,6 +31,9 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   ],
   addr: ["dev"],
   route: ["default", "via", "dev", "metric"],
+  rule: ["from", "to", "iif", "table", "lookup", "priority"],
+  arping: ["-c", "-I", "-D", "-U", "-A"],
+  tcpdump: ["-i", "-c"],
   ping: ["-c", "-W", "-t"],
   sysctl: ["-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"],
   conntrack: ["-L", "-F", "-f"],

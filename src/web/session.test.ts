@@ -96,6 +96,15 @@ test("who reaches whom is asked of a copy", () => {
   assert.equal(session.record.packets.length, 0);
 });
 
+for (const before of ["", "ip "])
+  test(`completion of "${before}": all that the simulated host has there`, () => {
+    const session = howto();
+    const { complaint } = session.run(`${before}nonsense`);
+    const has = / has (.*)\n/.exec(complaint)![1]!.split(/, | and /);
+    const { candidates } = complete(before, session.world, "host");
+    assert.deepEqual(candidates.filter((word) => !word.startsWith("-")).sort(), has.sort());
+  });
+
 for (const [before, line, candidates] of [
   ["pi", "ping ", ["ping"]],
   ["ip ne", "ip ne", ["netns", "neigh"]],

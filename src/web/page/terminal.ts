@@ -7,7 +7,8 @@ import { byId, element } from "./dom.ts";
 const ENTRIES_MAX = 1000;
 
 const WELCOME = `A host in memory: its eth0 leads to lan, a namespace with a router.
-It knows ip, ping, bridge, sysctl, nft, iptables, socat and sleep. To begin with, run an example.`;
+It knows ip, ping, tcpdump, nft and others: a word that it does not know is answered with all of them.
+To begin with, run an example.`;
 
 export interface TerminalParts {
   /** The one there is now. */
