@@ -43,8 +43,8 @@ export class AddressTable {
       this.#byKey.size >= ADDRESSES_MAX
     )
       return false;
-    this.#byKey.set(key, [...same, address]);
-    this.#byDevice.set(device, [...this.of(device), address]);
+    this.#byKey.set(key, same.concat(address));
+    this.#byDevice.set(device, this.of(device).concat(address));
     return true;
   }
 

@@ -15,10 +15,10 @@ export interface DeviceOptions {
 
 /** Is told what becomes of a device: the port of a slave or a master. */
 export interface Follower {
-  upChanged(): void;
-  addressAdded(ip: Ip): void;
-  addressRemoved(ip: Ip): void;
-  groupsChanged(): void;
+  upChanged(device: Device): void;
+  addressAdded(device: Device, ip: Ip): void;
+  addressRemoved(device: Device, ip: Ip): void;
+  groupsChanged(device: Device): void;
 }
 
 /** Sees frames that leave or arrive, before anybody else: a packet socket. Frames are lent. */
@@ -35,7 +35,7 @@ export class Device {
   deviceId = 0;
   netns: Namespace | undefined;
   /** Takes frames that leave. */
-  out: (f: Frame) => void = () => {};
+  out: (f: Frame, device: Device) => void = drop;
   /** Sees frames that arrive before the stack does; true: the stack is not to get it. */
   intake: ((f: Frame) => boolean) | undefined;
   /** Sees packets that IP has taken in before it delivers or forwards them; true: they go no further. */
@@ -44,9 +44,8 @@ export class Device {
   /** Of the cable, for what leaves; of a device that has none they do not matter. */
   faults: Faults = NO_FAULTS;
   #isUp = false;
-  #taps: readonly Tap[] = [];
-  /** Group MACs that are listened to, as `macKey`. */
-  readonly #groups: Map<string, { readonly mac: Mac; count: number }> = new Map();
+  #taps: readonly Tap[] = NONE;
+  #groups: readonly Mac[] = NONE;
 
   constructor({ name, mac, mtu = 1500, isLoopback = false }: DeviceOptions) {
     this.name = name;
@@ -63,7 +62,7 @@ export class Device {
   setUp(isUp: boolean): void {
     if (isUp === this.#isUp) return;
     this.#isUp = isUp;
-    this.follower?.upChanged();
+    this.follower?.upChanged(this);
     this.netns?.upChanged(this);
   }
 
@@ -73,7 +72,7 @@ export class Device {
       return;
     }
     this.#tell(f, true);
-    this.out(f);
+    this.out(f, this);
   }
 
   /** From its own MAC to this one. */
@@ -104,25 +103,24 @@ export class Device {
     for (const tap of this.#taps) tap(f, isOutgoing);
   }
 
+  /** Group MACs that are listened to, each as often as it was joined. */
   get groups(): readonly Mac[] {
-    return Array.from(this.#groups.values(), ({ mac }) => mac);
+    return this.#groups;
   }
 
   join(mac: Mac): void {
-    const joined = this.#groups.get(macKey(mac));
-    if (joined !== undefined) joined.count++;
-    else {
-      this.#groups.set(macKey(mac), { mac, count: 1 });
-      this.follower?.groupsChanged();
-    }
+    this.#groups = this.#groups.concat([mac]);
+    this.follower?.groupsChanged(this);
   }
 
+  /** Once. */
   leave(mac: Mac): void {
-    const joined = this.#groups.get(macKey(mac));
-    if (joined === undefined || --joined.count > 0) return;
-    this.#groups.delete(macKey(mac));
-    this.follower?.groupsChanged();
+    const at = this.#groups.findIndex((one) => one.every((byte, i) => byte === mac[i]));
+    if (at < 0) return;
+    this.#groups = this.#groups.toSpliced(at, 1);
+    this.follower?.groupsChanged(this);
   }
 }
 
-const macKey = (mac: Mac): string => mac.join(":");
+const NONE: readonly never[] = [];
+const drop = (): void => {};

@@ -49,7 +49,8 @@ export class Namespace {
   netfilter: Netfilter | undefined;
   readonly #simulation: Simulation;
   readonly #addresses: AddressTable = new AddressTable();
-  readonly #neighbours: Map<Device, Readonly<Record<4 | 16, Neighbours>>> = new Map();
+  /** Of devices that have met any. */
+  readonly #neighbours: Map<Device, Partial<Record<4 | 16, Neighbours>>> = new Map();
   readonly #discovery: NeighbourDiscovery;
   readonly #icmp: Icmp;
   readonly #ip: IpLayer;
@@ -85,10 +86,6 @@ export class Namespace {
   add(device: Device): void {
     device.netns = this;
     this.devices.push(device);
-    this.#neighbours.set(device, {
-      4: this.#makeNeighbours(device),
-      16: this.#makeNeighbours(device),
-    });
   }
 
   remove(device: Device): void {
@@ -101,7 +98,10 @@ export class Namespace {
   }
 
   neighboursOf(device: Device, length: 4 | 16): Neighbours {
-    return this.#neighbours.get(device)![length];
+    const ofDevice = this.#neighbours.get(device) ?? {};
+    this.#neighbours.set(device, ofDevice);
+    ofDevice[length] ??= this.#makeNeighbours(device);
+    return ofDevice[length];
   }
 
   addressesOf(device: Device): readonly Address[] {
@@ -120,7 +120,7 @@ export class Namespace {
     if (ip.length === 16) device.join(packets.groupMac(packets.solicitedNode(ip)));
     if (length < ip.length * 8 && !device.isLoopback)
       this.routes[widthOf(ip)].add({ to: { ip, length }, device, isOfAddress: true });
-    device.follower?.addressAdded(ip);
+    device.follower?.addressAdded(device, ip);
     if (isTentative && device.isUp) this.#discovery.probe(address);
     return true;
   }
@@ -136,7 +136,7 @@ export class Namespace {
         route.to.length === length &&
         hasPrefix(ip, route.to),
     );
-    device.follower?.addressRemoved(ip);
+    device.follower?.addressRemoved(device, ip);
   }
 
   upChanged(device: Device): void {
@@ -145,7 +145,7 @@ export class Namespace {
       return;
     }
     if (device.isUp) {
-      device.join(packets.groupMac(packets.ALL_NODES));
+      device.join(packets.ALL_NODES_MAC);
       const { mac, deviceId } = device;
       const ip = deviceId === 0 ? sharedLinkLocal(mac) : linkLocal(mac, deviceId);
       this.addAddress(device, { ip, length: 64 });
@@ -153,12 +153,12 @@ export class Namespace {
         if (address.isTentative) this.#discovery.probe(address);
       return;
     }
-    device.leave(packets.groupMac(packets.ALL_NODES));
+    device.leave(packets.ALL_NODES_MAC);
     for (const address of this.addressesOf(device))
       if (address.ip.length === 16) this.removeAddress(address); // Linux: keep_addr_on_down is 0
     for (const width of [4, 16] as const) {
       this.routing[width].remove((route) => route.device === device && route.isOfAddress !== true);
-      this.neighboursOf(device, width).clear();
+      this.#neighbours.get(device)?.[width]?.clear();
     }
   }
 

@@ -143,6 +143,8 @@ export const groupMac = (group: Ip): Mac =>
     ? Uint8Array.of(0x01, 0x00, 0x5e, group[1]! & 0x7f, group[2]!, group[3]!)
     : Uint8Array.of(0x33, 0x33, ...group.subarray(12));
 
+export const ALL_NODES_MAC: Mac = groupMac(ALL_NODES);
+
 export function echo(
   header: Omit<Header, "protocol">,
   isReply: boolean,

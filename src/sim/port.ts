@@ -6,9 +6,9 @@ import type { Hook } from "../driver/explain.ts";
 import { GroupTable } from "../driver/group-table.ts";
 import { type Change, Port, type Said } from "../driver/port.ts";
 import { reasons, Statistics } from "../driver/statistics.ts";
-import type { Ip, Mac } from "../wire/address.ts";
+import type { Mac } from "../wire/address.ts";
 import { Frame } from "../wire/frame.ts";
-import { Device } from "./device.ts";
+import { Device, type Follower } from "./device.ts";
 import * as packets from "./packets.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -28,13 +28,28 @@ export class SimulatedPort {
   readonly #simulation: Simulation;
   readonly #path: DataPath;
   readonly #groups: GroupTable = new GroupTable();
-  readonly #slaves: Map<Slave, Device> = new Map();
+  /** By id. */
+  readonly #slaves: (Device | undefined)[] = [];
   #isFlushDue = false;
   #isFlushing = false;
   /** Whether the frame at hand went to a slave, and so is not the master's stack's. */
   #isTaken = false;
   /** Where the frame at hand comes from. */
   #at: Device;
+
+  // One of each for all slaves, of which there may be many.
+  readonly #xmit = (f: Frame, device: Device): void => {
+    this.#simulation.witness?.decides(this, "xmit", device, f);
+    this.#at = device;
+    this.#path.xmit(device.deviceId, f);
+    this.#flushSoon();
+  };
+  readonly #follower: Follower = {
+    upChanged: (device) => this.#follow(device),
+    groupsChanged: (device) => this.#follow(device),
+    addressAdded: ({ deviceId }, ip) => void this.port.claimAddress(deviceId, ip),
+    addressRemoved: ({ deviceId }, ip) => this.port.releaseAddress(deviceId, ip),
+  };
 
   constructor(master: Device, simulation: Simulation, said: Said) {
     this.master = master;
@@ -62,11 +77,11 @@ export class SimulatedPort {
   }
 
   get slaves(): readonly Device[] {
-    return [...this.#slaves.values()];
+    return this.#slaves.filter((slave) => slave !== undefined);
   }
 
   findSlave(id: Slave): Device | undefined {
-    return this.#slaves.get(id);
+    return this.#slaves[id];
   }
 
   /** What decisions ask. */
@@ -95,25 +110,16 @@ export class SimulatedPort {
     const device = new Device({ name, mac, mtu });
     device.deviceId = id;
     device.isNoarp = this.port.settings.mode !== "l2";
-    device.out = (f) => {
-      this.#simulation.witness?.decides(this, "xmit", device, f);
-      this.#at = device;
-      this.#path.xmit(id, f);
-      this.#flushSoon();
-    };
-    const follow = () => {
-      this.port.setUp(id, device.isUp);
-      if (device.isUp) this.#groups.set(id, device.groups);
-      else this.#groups.remove(id);
-    };
-    device.follower = {
-      upChanged: follow,
-      groupsChanged: follow,
-      addressAdded: (ip: Ip) => void this.port.claimAddress(id, ip),
-      addressRemoved: (ip: Ip) => this.port.releaseAddress(id, ip),
-    };
-    this.#slaves.set(id, device);
+    device.out = this.#xmit;
+    device.follower = this.#follower;
+    this.#slaves[id] = device;
     return device;
+  }
+
+  #follow(device: Device): void {
+    this.port.setUp(device.deviceId, device.isUp);
+    if (device.isUp) this.#groups.set(device.deviceId, device.groups);
+    else this.#groups.remove(device.deviceId);
   }
 
   /** Takes it out of its namespace. */
@@ -121,7 +127,7 @@ export class SimulatedPort {
     device.netns?.remove(device);
     this.#groups.remove(device.deviceId);
     this.port.removeSlave(device.deviceId);
-    this.#slaves.delete(device.deviceId);
+    this.#slaves[device.deviceId] = undefined;
   }
 
   /** The master is its namespace's alone again. */
@@ -150,7 +156,7 @@ export class SimulatedPort {
     this.#isTaken = true;
     // A frame of the backlog is a window that moves on.
     const own = this.#isFlushing ? Frame.of(f.view().slice()) : f;
-    const slave = this.#slaves.get(to);
+    const slave = this.#slaves[to];
     if (slave !== undefined) this.#hop(slave, own);
     return this.#later(() => slave?.receive(own));
   }
