@@ -2,24 +2,24 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type Box, type Layout, layOut } from "./layout.ts";
+import { type Box, type Layout, layOut, linesOf as linesOfDevice, shortened } from "./layout.ts";
 import { curvesOf, pathOf, pointOn } from "./paths.ts";
 import { linesOf, Session } from "./session.ts";
-import { type Topology, topologyOf } from "./topology.ts";
+import { NAMESPACES_MAX, type Topology, topologyOf } from "./topology.ts";
 
 const WIDTHS = [300, 360, 520, 720, 1000];
 
 const howto = topologyOf(Session.of(linesOf(readFileSync("examples/howto.sh", "utf8"))).world);
 
 /** Slaves of eth0 in namespaces of their own. */
-function crowd(count: number): Topology {
-  const lines = Array.from({ length: count }, (_, i) => [
+const manyNamespaces = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => [
     `ip netns add c${i}`,
     `ip link add link eth0 name e${i} netns c${i} type ipvlan mode l2`,
     `ip -n c${i} addr add 10.0.0.${20 + i}/24 dev e${i}`,
-  ]);
-  return topologyOf(Session.of(lines.flat()).world);
-}
+  ]).flat();
+
+const crowd = (count: number): Topology => topologyOf(Session.of(manyNamespaces(count)).world);
 
 const bridged = topologyOf(
   Session.of([
@@ -30,11 +30,41 @@ const bridged = topologyOf(
   ]).world,
 );
 
+/** Names and addresses as long as may be, and many. */
+const long = topologyOf(
+  Session.of([
+    `ip netns add ${"n".repeat(200)}`,
+    "ip netns add a",
+    "ip link add link eth0 abcdefghijklmno netns a type ipvlan mode l2",
+    ...Array.from(
+      { length: 20 },
+      (_, i) =>
+        `ip -n a addr add fd00:1111:2222:3333:4444:5555:6666:${7000 + i}/128 dev abcdefghijklmno`,
+    ),
+  ]).world,
+);
+
 const placeOf = (layout: Layout, netns: string) => layout.namespaces.get(netns)!;
 const isApart = (a: Box, b: Box) =>
   a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
 const isWithin = (a: Box, b: Box) =>
   b.x <= a.x && a.x + a.width <= b.x + b.width && b.y <= a.y && a.y + a.height <= b.y + b.height;
+
+test("what is too long for its box is shortened in the middle", () => {
+  assert.equal(shortened("fd00:1111:2222:3333::7777/64", 100), "fd00:1…777/64");
+  assert.equal(shortened("fd00::1/64", 100), "fd00::1/64");
+  const device = long.namespaces.find(({ name }) => name === "a")!.devices[0]!;
+  assert.equal(linesOfDevice(device).at(-1), "and 15 more");
+});
+
+test("of very many namespaces some are left out, and links to them", () => {
+  const many = topologyOf(Session.of(manyNamespaces(NAMESPACES_MAX + 20)).world);
+  assert.equal(many.namespaces.length, NAMESPACES_MAX);
+  assert.equal(many.omitted, 22); // host and lan are there already
+  const names = new Set(many.namespaces.map(({ name }) => name));
+  for (const { a, b } of many.links)
+    assert.ok(names.has(a.netns!.name) && names.has(b.netns!.name));
+});
 
 test("the HOWTO's host: its slaves' namespaces above it, side by side, the LAN below it", () => {
   const layout = layOut(howto, 720);
@@ -46,6 +76,7 @@ test("the HOWTO's host: its slaves' namespaces above it, side by side, the LAN b
 for (const [name, topology] of Object.entries({
   howto,
   bridged,
+  "long names": long,
   "two slaves": crowd(2),
   "ten slaves": crowd(10),
   "forty slaves": crowd(40),

@@ -35,7 +35,16 @@ const betweenBoxes = (width: number): number => (width < 420 ? 12 : 24);
 export const BETWEEN_ROWS: number = 64;
 /** Of the font that names and addresses have. */
 export const CHARACTER: number = 7.25;
+export const TITLE_CHARACTER: number = 9;
+/** At either side of a text in a device; beside its name stand a dot and its state. */
+export const BESIDE_TEXT: number = 10;
+const BESIDE_NAME = 3;
+/** Of a device with more addresses the others are counted. */
+const LINES_MAX = 6;
 const DEVICE_MIN = 92;
+/** Of what is inside a namespace's box, and of the box. */
+const BOX_MIN = 86;
+const BOX_MAX = 640;
 const MARGIN = 2;
 /** Narrower, and text would not fit. */
 const WIDTH_MIN = 240;
@@ -63,7 +72,7 @@ export function layOut(topology: Topology, room: number): Layout {
       for (const [i, netns] of row.entries()) {
         const box = { x, y, width: sizes[i]!.width, height };
         namespaces.set(netns.name, box);
-        placeDevices(gridOf(netns, inside), box, devices, ports);
+        placeDevices(gridOf(netns, inside), inside, box, devices, ports);
         x += box.width + between;
       }
       y += height + BETWEEN_ROWS;
@@ -111,20 +120,19 @@ function rows<T>(all: readonly T[], widthOf: (one: T) => number, room: number, g
 const widthOfRow = <T>(row: readonly T[], widthOf: (one: T) => number, gap: number): number =>
   row.reduce((sum, one) => sum + widthOf(one), 0) + gap * (row.length - 1);
 
-function deviceSize({ name, addresses, port }: DeviceNode): Size {
-  const texts = [name, ...addresses];
-  const longest = Math.max(
-    ...texts.map((text) => text.length + (text === name ? 3 : 0)),
-    port === undefined ? 0 : portText(port).length + 1,
-  );
-  return {
-    width: Math.max(DEVICE_MIN, Math.ceil(longest * CHARACTER + 20)),
-    height:
-      (port === undefined ? 0 : PORT) +
-      NAME +
-      addresses.length * LINE +
-      (addresses.length > 0 ? 6 : 2),
-  };
+/** What stands below a device's name. */
+export function linesOf({ addresses }: DeviceNode): readonly string[] {
+  if (addresses.length <= LINES_MAX) return addresses;
+  const shown = addresses.slice(0, LINES_MAX - 1);
+  return [...shown, `and ${addresses.length - shown.length} more`];
+}
+
+/** With its middle left out, if it is too long. */
+export function shortened(text: string, width: number): string {
+  const max = Math.max(3, Math.floor(width / CHARACTER));
+  if (text.length <= max) return text;
+  const head = Math.ceil((max - 1) / 2);
+  return `${text.slice(0, head)}…${text.slice(text.length - (max - 1 - head))}`;
 }
 
 export const portText = ({
@@ -135,12 +143,29 @@ export const portText = ({
   readonly flag: string;
 }): string => `port ${mode} ${flag}`;
 
-function sizeOf(netns: NamespaceNode, room: number): Size {
-  const grid = gridOf(netns, room);
-  const widths = grid.map((row) => widthOfRow(row.map(deviceSize), widthOf, GAP));
-  const heights = grid.map((row) => Math.max(...row.map((one) => deviceSize(one).height)));
+/** No wider than there is room in a box. */
+function deviceSize(node: DeviceNode, room: number): Size {
+  const lines = linesOf(node);
+  const longest = Math.max(
+    node.name.length + BESIDE_NAME,
+    ...lines.map((line) => line.length),
+    node.port === undefined ? 0 : portText(node.port).length + 1,
+  );
+  const width = Math.max(DEVICE_MIN, Math.ceil(longest * CHARACTER) + 2 * BESIDE_TEXT);
+  const port = node.port === undefined ? 0 : PORT;
   return {
-    width: Math.max(netns.name.length * 9 + 2 * PADDING, 2 * PADDING + Math.max(86, ...widths)),
+    width: Math.min(width, room - 2 * PADDING),
+    height: port + NAME + lines.length * LINE + (lines.length > 0 ? 6 : 2),
+  };
+}
+
+function sizeOf(netns: NamespaceNode, room: number): Size {
+  const grid = gridOf(netns, room).map((row) => row.map((one) => deviceSize(one, room)));
+  const widths = grid.map((row) => widthOfRow(row, widthOf, GAP));
+  const heights = grid.map((row) => Math.max(...row.map((size) => size.height)));
+  const title = netns.name.length * TITLE_CHARACTER;
+  return {
+    width: Math.min(room, 2 * PADDING + Math.max(BOX_MIN, title, ...widths)),
     height:
       TITLE +
       PADDING +
@@ -149,17 +174,18 @@ function sizeOf(netns: NamespaceNode, room: number): Size {
 }
 
 const gridOf = ({ devices }: NamespaceNode, room: number): DeviceNode[][] =>
-  rows(devices, (one) => deviceSize(one).width, Math.min(room, 640) - 2 * PADDING, GAP);
+  rows(devices, (one) => deviceSize(one, room).width, Math.min(room, BOX_MAX) - 2 * PADDING, GAP);
 
 function placeDevices(
   grid: readonly (readonly DeviceNode[])[],
+  room: number,
   box: Box,
   devices: Map<Device, Box>,
   ports: Map<Device, Box>,
 ): void {
   let y = box.y + TITLE;
   for (const row of grid) {
-    const sizes = row.map(deviceSize);
+    const sizes = row.map((one) => deviceSize(one, room));
     const height = Math.max(...sizes.map((size) => size.height));
     let x = box.x + (box.width - widthOfRow(sizes, widthOf, GAP)) / 2;
     for (const [i, one] of row.entries()) {

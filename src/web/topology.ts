@@ -38,7 +38,12 @@ export interface Link {
 export interface Topology {
   readonly namespaces: readonly NamespaceNode[];
   readonly links: readonly Link[];
+  /** How many namespaces are left out. */
+  readonly omitted: number;
 }
+
+/** Namespaces that are shown. */
+export const NAMESPACES_MAX = 100;
 
 /** The device that is at a place now. */
 export const findAt = ({ namespaces }: Topology, place: Place): Device | undefined =>
@@ -47,23 +52,26 @@ export const findAt = ({ namespaces }: Topology, place: Place): Device | undefin
     ?.devices.find(({ name }) => name === place.device)?.device;
 
 export function topologyOf(world: World): Topology {
-  const devices = [...world.namespaces.values()]
-    .flatMap((netns) => netns.devices)
-    .filter((device) => !device.isLoopback);
+  const shown = [...world.namespaces.values()].slice(0, NAMESPACES_MAX);
+  const devices = shown.flatMap((netns) => netns.devices).filter((device) => !device.isLoopback);
   const ports = new Map(
     Array.from(world.ports, ({ master, port, slaves }) => {
       const { mode, flag } = port.settings;
       return [master, { mode, flag, slaves }] as const;
     }),
   );
+  const isShown = new Set(devices);
   return {
-    namespaces: Array.from(world.namespaces.values(), (netns) => ({
+    namespaces: shown.map((netns) => ({
       name: netns.name,
       devices: netns.devices
         .filter((device) => !device.isLoopback)
         .map((device) => describe(device, ports.get(device))),
     })),
-    links: devices.flatMap((device) => linksOf(world, device)),
+    links: devices
+      .flatMap((device) => linksOf(world, device))
+      .filter(({ a, b }) => isShown.has(a) && isShown.has(b)),
+    omitted: world.namespaces.size - shown.length,
   };
 }
 

@@ -1,4 +1,5 @@
 /** The simulated host as SVG: boxes, devices, cables; and packets on their way, each with a shape of its kind. */
+import type { Device } from "../../sim/device.ts";
 import type { Place } from "../../sim/recorder.ts";
 import type { World } from "../../sim/shell/world.ts";
 import type { Shot } from "../film.ts";
@@ -13,7 +14,7 @@ import {
   type Topology,
   topologyOf,
 } from "../topology.ts";
-import { svg } from "./dom.ts";
+import { element, svg } from "./dom.ts";
 
 /** Before it knows how wide it is. */
 const WIDTH_AT_FIRST = 720;
@@ -22,6 +23,8 @@ const SCALES = [1.3, 1.15];
 const HEIGHT_MAX = 560;
 /** Of a packet's text beside it. */
 const LABEL_MAX = 34;
+/** Packets at once that have one each; more would cover each other. */
+const LABELS_MAX = 8;
 /** How far beside; and above, where there is no room at either side. */
 const BESIDE = 14;
 const ABOVE = -24;
@@ -29,18 +32,20 @@ const ABOVE = -24;
 export class Drawing {
   readonly #svg = svg("svg", { role: "group", "aria-label": "Namespaces, devices and links" });
   readonly #packets = svg("g", { class: "packets" });
+  readonly #more = element("p", { class: "hint" });
   readonly #onPick: (packet: Packet) => void;
   readonly #still: MediaQueryList = matchMedia("(prefers-reduced-motion: reduce)");
-  #topology: Topology = { namespaces: [], links: [] };
+  #topology: Topology = { namespaces: [], links: [], omitted: 0 };
   #layout: layout.Layout = layout.layOut(this.#topology, WIDTH_AT_FIRST);
   #width: number = WIDTH_AT_FIRST;
   #shots: readonly Shot[] = [];
   #marks: ReadonlyMap<Shot, SVGElement> = new Map();
   #atMs = 0;
+  readonly #paths: Map<Device, Map<Device, readonly paths.Curve[]>> = new Map();
 
   constructor(into: HTMLElement, onPick: (packet: Packet) => void) {
     this.#onPick = onPick;
-    into.append(this.#svg);
+    into.append(this.#svg, this.#more);
     new ResizeObserver(() => {
       const width = into.clientWidth;
       if (width === 0 || width === this.#width) return;
@@ -51,6 +56,8 @@ export class Drawing {
 
   show(world: World): void {
     this.#topology = topologyOf(world);
+    const { omitted } = this.#topology;
+    this.#more.textContent = omitted === 0 ? "" : `${omitted} more namespaces are not drawn.`;
     this.#draw();
   }
 
@@ -58,6 +65,7 @@ export class Drawing {
   showPackets(shots: readonly Shot[], atMs: number): void {
     this.#shots = shots;
     this.#atMs = atMs;
+    this.#packets.classList.toggle("many", shots.length > LABELS_MAX);
     const before = this.#marks;
     this.#marks = new Map(
       shots.map((shot) => [shot, before.get(shot) ?? mark(shot, () => this.#onPick(shot.packet))]),
@@ -70,6 +78,7 @@ export class Drawing {
     const { namespaces, links } = this.#topology;
     const [scale, fitting] = fit(this.#topology, this.#width);
     this.#layout = fitting;
+    this.#paths.clear();
     this.#svg.setAttribute("viewBox", `0 0 ${fitting.width} ${fitting.height}`);
     this.#svg.setAttribute("width", String(fitting.width * scale));
     this.#svg.setAttribute("height", String(fitting.height * scale));
@@ -102,8 +111,9 @@ export class Drawing {
 
   /** Upon the links. */
   #title(netns: string): SVGElement {
-    const { x, y } = this.#layout.namespaces.get(netns)!;
-    const title = text(netns, x + 14, y + 18, "title");
+    const { x, y, width } = this.#layout.namespaces.get(netns)!;
+    const room = ((width - 28) * layout.CHARACTER) / layout.TITLE_CHARACTER;
+    const title = text(layout.shortened(netns, room), x + 14, y + 18, "title");
     title.setAttribute("aria-hidden", "true");
     return title;
   }
@@ -129,11 +139,14 @@ export class Drawing {
         rx: "8",
       }),
       svg("circle", { cx: String(x + 14), cy: String(y + 13), r: "4" }),
-      text(node.name, x + 24, y + 17.5, "name"),
+      text(layout.shortened(node.name, width - 24), x + 24, y + 17.5, "name"),
     );
     if (!node.isUp) group.append(text("down", x + width - 9, y + 17.5, "state"));
-    for (const [i, address] of node.addresses.entries())
-      group.append(text(address, x + 10, y + layout.NAME + 8 + i * layout.LINE, "address"));
+    const room = width - 2 * layout.BESIDE_TEXT;
+    for (const [i, line] of layout.linesOf(node).entries()) {
+      const at = y + layout.NAME + 8 + i * layout.LINE;
+      group.append(text(layout.shortened(line, room), x + layout.BESIDE_TEXT, at, "address"));
+    }
     if (node.port !== undefined && port !== undefined)
       group.append(
         svg("path", {
@@ -167,10 +180,20 @@ export class Drawing {
     if (event.kind === "loss") return this.#cornerOf(event.at);
     const [from, to] = [findAt(this.#topology, event.from), findAt(this.#topology, event.to)];
     if (from === undefined || to === undefined) return undefined;
-    const path = paths.pathOf(this.#layout, this.#topology.links, from, to);
+    const path = this.#pathOf(from, to);
     if (path.length === 0) return this.#cornerOf(event.to);
     const part = eased((this.#atMs - startMs) / (endMs - startMs));
     return paths.pointOn(path, this.#still.matches ? 0.5 : part);
+  }
+
+  /** As long as nothing is drawn anew, it is where it was. */
+  #pathOf(from: Device, to: Device): readonly paths.Curve[] {
+    const known = this.#paths.get(from)?.get(to);
+    if (known !== undefined) return known;
+    const path = paths.pathOf(this.#layout, this.#topology.links, from, to);
+    const others = this.#paths.get(from) ?? new Map();
+    this.#paths.set(from, others.set(to, path));
+    return path;
   }
 
   /** Of a device, where it hides nothing. */

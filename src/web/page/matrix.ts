@@ -42,12 +42,12 @@ export class Matrix {
     byId("reach", HTMLElement).classList.toggle("wide", reach.ends.length > NARROW_MAX);
     this.#before = this.#now;
     this.#now = kindsOf(reach);
-    const heads = reach.ends.map((end) => element("th", { scope: "col" }, end));
+    const heads = reach.ends.map((end) => element("th", { scope: "col", title: end }, end));
     const rows = reach.ends.map((from) =>
       element(
         "tr",
         {},
-        element("th", { scope: "row" }, from),
+        element("th", { scope: "row", title: from }, from),
         ...reach.ends.map((to) => this.#cell(reach, from, to)),
       ),
     );

@@ -4,6 +4,9 @@ import type { Film, Shot } from "../film.ts";
 import type { Kind } from "../kinds.ts";
 import { byId } from "./dom.ts";
 
+/** Packets at once that are told of. */
+const CAPTIONS_MAX = 4;
+
 /** Is told what is to be seen. */
 type Show = (shots: readonly Shot[], atMs: number) => void;
 
@@ -137,11 +140,13 @@ export class Player {
 const middleOf = ({ startMs, endMs }: Shot): number => (startMs + endMs) / 2;
 
 function captionOf(shots: readonly Shot[]): string {
-  return shots
+  const more = shots.length - CAPTIONS_MAX;
+  const lines = shots
+    .slice(0, CAPTIONS_MAX)
     .map(({ packet, event }) =>
       event.kind === "hop"
         ? `${packet.text}: ${tellPlace(event.from)} → ${tellPlace(event.to)}`
         : `${packet.text}: lost at ${tellPlace(event.at)}, ${event.reason}`,
-    )
-    .join("; ");
+    );
+  return [...lines, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }
