@@ -33,7 +33,8 @@ const skip = sandboxRefusal() ?? missingProgram() ?? false;
 test("the bench runs, and finds a figure for each row", { skip }, () => {
   const options = ["--rounds", "1", "--seconds", "0.1", "--slaves", "3", "--json"];
   // Of TCP one row will do.
-  const only = "l3,udp,ping-pong,slaves,flood,create,address,changes,command,cni,memory,decision";
+  const only =
+    "l3,udp,ping-pong,slaves,flood,create,address,changes,command,cni,memory,decision,simulated";
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [MAIN, ...options, "--only", only],

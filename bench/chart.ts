@@ -40,6 +40,7 @@ export const COLOURS: Readonly<Record<Column | "ink", string>> = {
   bridge: "#b0609a",
   ebpf: "#0a8f66",
   userspace: "#b87700",
+  simulated: "#5b6b7d",
   vde2: "#d0521b",
   slirp4netns: "#7f6fd0",
 };

@@ -1,5 +1,5 @@
 /** All grounds by name. Each is made when it is first asked for, once; one that cannot be is refused every time. */
-import type { Column } from "./columns.ts";
+import type { RealColumn } from "./columns.ts";
 import type { Ground } from "./ground.ts";
 import { type Engine, ipvlan } from "./ground-ipvlan.ts";
 import { bridge, macvlan, plainVeth } from "./ground-kernel.ts";
@@ -17,7 +17,7 @@ export class Grounds {
   }
 
   /** Two slaves in L2, or what they are elsewhere. */
-  pair(column: Column): Promise<Ground> {
+  pair(column: RealColumn): Promise<Ground> {
     if (column === "vde2") return this.#get(column, vde);
     if (column === "slirp4netns") return this.#get(column, slirp);
     return this.crowd(column, 0);

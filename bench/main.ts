@@ -14,6 +14,7 @@ import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import { drawText, type Results, writeResults } from "./report.ts";
 import { compare, type Outcome, type Trial } from "./rounds.ts";
+import { simulatedTrials } from "./simulated.ts";
 import { daemonTrials } from "./trials-daemon.ts";
 import { slavesTrials } from "./trials-slaves.ts";
 import { trafficTrials } from "./trials-traffic.ts";
@@ -81,6 +82,7 @@ const trials = (grounds: Grounds, seconds: number, slaves: number): Trial[] => [
   ...daemonTrials(grounds, seconds, slaves),
   ...decisionTrials(),
   ...kernelDecisionTrials(),
+  ...simulatedTrials(slaves),
 ];
 
 /** One line that changes, for who watches. */

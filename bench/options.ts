@@ -7,7 +7,8 @@ export const USAGE = `npm run bench [ -- OPTIONS ]: speed, as ratios of figures 
   --seconds S    of traffic for one figure (1); TCP takes whole seconds
   --slaves N     on the port where there are most (1000)
   --quick        two rounds, 0.2 seconds, 20 slaves, where nothing else is said
-  --only NAMES   what begins so: tcp,l3,udp,ping-pong,slaves,flood,create,address,decision,command,cni,memory,changes
+  --only NAMES   what begins so: tcp,l3,udp,ping-pong,slaves,flood,create,address,decision,command,cni,memory,changes,
+                  simulated
   --out FOLDER   where latest.json, latest.md and the charts are written, after each round
                  (bench/results; nowhere after --quick or --only)
   --json         prints the results for machines

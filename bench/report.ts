@@ -31,6 +31,7 @@ const HEADINGS: Readonly<Record<Group, string>> = {
   flood: "Floods: less is better",
   management: "Slaves, addresses, the daemon",
   decision: "One decision: less is better",
+  simulated: "The simulated host: less is better",
 };
 
 /** `latest.json`, `latest.md` and the charts, in a folder. */

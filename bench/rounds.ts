@@ -27,6 +27,7 @@ export const GROUPS = [
   "flood",
   "management",
   "decision",
+  "simulated",
 ] as const;
 export type Group = (typeof GROUPS)[number];
 

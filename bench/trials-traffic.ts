@@ -1,20 +1,20 @@
 /** Frames on their way, beside a plain veth. */
-import type { Column } from "./columns.ts";
+import type { RealColumn } from "./columns.ts";
 import type { End, Ground } from "./ground.ts";
 import { ENGINES } from "./ground-ipvlan.ts";
 import type { Grounds } from "./grounds.ts";
 import type { Row, Take, Target, Trial } from "./rounds.ts";
 import { pingPong, type Traffic, tcp, udp } from "./traffic.ts";
 
-const L2: readonly Column[] = ["macvlan", "bridge", "ebpf", "userspace", "vde2"];
+const L2: readonly RealColumn[] = ["macvlan", "bridge", "ebpf", "userspace", "vde2"];
 /** slirp4netns leads out, not in, and not to others like it. */
-const L2_OUT: readonly Column[] = [...L2, "slirp4netns"];
+const L2_OUT: readonly RealColumn[] = [...L2, "slirp4netns"];
 
 const WAYS = {
   "slave to slave": ["ns0", "ns1", L2],
   "slave to LAN": ["ns0", "lan", L2_OUT],
   "LAN to slave": ["lan", "ns0", L2],
-} as const satisfies Record<string, readonly [End, End, readonly Column[]]>;
+} as const satisfies Record<string, readonly [End, End, readonly RealColumn[]]>;
 type Way = keyof typeof WAYS;
 
 export function trafficTrials(grounds: Grounds, seconds: number): Trial[] {
@@ -70,7 +70,7 @@ type RowKind = Pick<Row, "group" | "better" | "targets"> & { readonly suffix?: s
 
 interface Asked {
   readonly takes: Trial["takes"];
-  readonly columns: readonly Column[];
+  readonly columns: readonly RealColumn[];
   /** Of the takes' figures, in their order. */
   readonly rows: readonly RowKind[];
 }
