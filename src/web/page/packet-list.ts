@@ -8,6 +8,9 @@ import { shape } from "./drawing.ts";
 /** The newest that are listed. */
 const ROWS_MAX = 300;
 
+/** Of a packet's way. */
+const HOPS_MAX = 12;
+
 export class PacketList {
   readonly #body = byId("list", HTMLElement);
   readonly #none = byId("no-packets", HTMLElement);
@@ -72,12 +75,14 @@ export class PacketList {
 export function wayOf(packet: Packet): string {
   let way = "";
   let [lastFrom, lastTo] = ["", ""];
-  for (const hop of hopsOf(packet)) {
+  const hops = hopsOf(packet);
+  for (const hop of hops.slice(0, HOPS_MAX)) {
     const [from, to] = [tellPlace(hop.from), tellPlace(hop.to)];
     if (way !== "" && from === lastTo) way += ` → ${to}`;
     else if (way !== "" && from === lastFrom) way += `, ${to}`;
     else way += `${way === "" ? "" : "; "}${from} → ${to}`;
     [lastFrom, lastTo] = [from, to];
   }
+  if (hops.length > HOPS_MAX) way += ` and ${hops.length - HOPS_MAX} more`;
   return way || startOf(packet);
 }
