@@ -4,7 +4,7 @@ import { type DecisionPort, NOBODY, type Slave } from "../driver/decide/machine.
 import * as v from "../driver/decide/verdict.ts";
 import type { Hook } from "../driver/explain.ts";
 import { GroupTable } from "../driver/group-table.ts";
-import { type Change, Port, type Said } from "../driver/port.ts";
+import { type Change, type Compat, Port, type Said } from "../driver/port.ts";
 import { reasons, Statistics } from "../driver/statistics.ts";
 import type { Mac } from "../wire/address.ts";
 import { Frame } from "../wire/frame.ts";
@@ -101,6 +101,11 @@ export class SimulatedPort {
     this.port.setMac(mac);
     this.#path.configure(this.port.settings, mac);
     for (const device of [this.master, ...this.slaves]) device.mac = mac;
+  }
+
+  setCompat(compat: Compat): void {
+    this.port.setCompat(compat);
+    this.#path.configure(this.port.settings, this.port.mac);
   }
 
   /** In no namespace yet, and down. */

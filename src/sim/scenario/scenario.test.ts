@@ -3,10 +3,15 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import * as receiving from "../../driver/explained/receive.ts";
+import * as sending from "../../driver/explained/xmit.ts";
+import { Recorder } from "../recorder.ts";
 import { ScriptError } from "../shell/lines.ts";
+import type { Shell } from "../shell/shell.ts";
 import { judge, type Observed, readExpectation } from "./expectation.ts";
 import { FrameWordsError, readFrame } from "./frame-words.ts";
 import { reportScenario } from "./report.ts";
+import { runScenario } from "./run.ts";
 import { isScenario, readScenario } from "./scenario.ts";
 
 for (const file of readdirSync("scenarios").sort())
@@ -16,6 +21,26 @@ for (const file of readdirSync("scenarios").sort())
     const isRight = reportScenario(readFileSync(`scenarios/${file}`, "utf8"), file, report);
     assert.deepEqual([complaints, isRight], [[], true]);
   });
+
+test("each rule of a port decides in some scenario, or leads on to those that do", () => {
+  const met = new Set<string>();
+  for (const file of readdirSync("scenarios")) {
+    const scenario = readScenario(readFileSync(`scenarios/${file}`, "utf8"));
+    const prepare = ({ world: { simulation } }: Shell) => {
+      simulation.witness = new Recorder(simulation, (event) => {
+        if (event.kind !== "decision") return;
+        for (const { rule, holds } of event.explanation.steps)
+          if (rule !== undefined && holds) met.add(`${rule.name}: ${rule.words}`);
+      });
+    };
+    for (const _ of runScenario({ scenario, name: file, prepare }));
+  }
+  const never = [...sending.rules, ...receiving.rules]
+    .map(({ name, words }) => `${name}: ${words}`)
+    .filter((rule) => !met.has(rule));
+  // No device takes what is shorter than a header.
+  assert.deepEqual(never, ["X.1: what is shorter than an Ethernet header goes nowhere"]);
+});
 
 const built = `
 -- topology --

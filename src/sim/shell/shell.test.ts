@@ -165,6 +165,8 @@ test("a host that does not forward says nothing, and without a route there is no
 });
 
 for (const [line, status, complaint] of [
+  ["ipvlan port set eth0 compat kernel", 2, "RTNETLINK answers: No such device"],
+  ["ipvlan port set eth0 compat linux", 1, /set MASTER compat \{ howto \| kernel \}/],
   ["ip link set nosuch up", 1, 'Cannot find device "nosuch"'],
   ["ip link add link eth0 eth0 type ipvlan", 2, "RTNETLINK answers: File exists"],
   ["ip link add link lo s0 type ipvlan", 2, "RTNETLINK answers: Invalid argument"],

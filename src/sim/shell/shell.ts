@@ -7,7 +7,7 @@ import type { Namespace } from "../namespace.ts";
 import { address } from "./address.ts";
 import { arping } from "./arping.ts";
 import { bridge } from "./bridge.ts";
-import { getNamespace, getNumber, SLEEP_MAX, unknown } from "./common.ts";
+import { findIn, getNamespace, getNumber, SLEEP_MAX, unknown } from "./common.ts";
 import { conntrack } from "./conntrack.ts";
 import { iptables } from "./iptables.ts";
 import { type Line, readLines, ScriptError } from "./lines.ts";
@@ -95,8 +95,10 @@ export class Shell {
       return rest.length === 0 ? 0 : this.#command(netns, rest, line);
     }
     switch (program) {
-      case "ip":
       case "ipvlan":
+        if (words[0] === "port") return setPort(this.world, netns, words.slice(1));
+        return this.#ip(netns, words, line);
+      case "ip":
         return this.#ip(netns, words, line);
       case "ping":
         return ping({ netns, clock: this.world.clock, print: this.#print }, words);
@@ -215,6 +217,19 @@ const FORWARDING: Readonly<Record<string, 4 | 16>> = {
   "net.ipv4.ip_forward": 4,
   "net.ipv6.conf.all.forwarding": 16,
 };
+
+/** `ipvlan port set MASTER compat { howto | kernel }`. */
+function setPort(world: World, netns: Namespace, words: readonly string[]): number {
+  const [verb, name = "", keyword, compat, more] = words;
+  const isCompat = compat === "howto" || compat === "kernel";
+  if (verb !== "set" || keyword !== "compat" || !isCompat || more !== undefined)
+    throw unknown(words.join(" "), "port", "set MASTER compat { howto | kernel }");
+  const master = findIn(netns, name);
+  const port = world.ports.find((one) => one.master === master);
+  if (port === undefined) throw refused("No such device");
+  port.setCompat(compat);
+  return 0;
+}
 
 /** `sysctl [-w] NAME=VALUE`. */
 function sysctl(netns: Namespace, words: readonly string[]): number {
