@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { buildLan, shell } from "../../scripts/lab.ts";
 import { GRACE_MS } from "../../src/docker/orphans.ts";
 import { BODY_BYTES_MAX } from "../../src/docker/server.ts";
@@ -179,6 +180,7 @@ await inSandbox(import.meta.url, {}, () => {
       await ask("CreateNetwork", { NetworkID });
       await ask("CreateEndpoint", OF_ENDPOINT);
       await ask("Join", OF_ENDPOINT);
+      await sleep(4000); // by then it has looked for orphans, as it does soon after CreateNetwork
       const before = daemonPid();
       process.kill(before, "SIGKILL");
       const began = performance.now();

@@ -7,6 +7,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { needsBpf } from "../bpf.ts";
+import { allAsked } from "../in-sandbox.ts";
 import { compare } from "./compare.ts";
 import { labOf } from "./lab.ts";
 import { parseRecording } from "./recording.ts";
@@ -161,19 +162,28 @@ test("wrong words are told in one line", () => {
 
 const obstacle = process.getuid?.() === 0 ? findObstacle() : "the engines are tried as root only";
 
+/** Each engine and each compat once; what is left is asked for with `npm test -- --all`. */
+const USUALLY = [
+  ["ebpf", "howto"],
+  ["userspace", "kernel"],
+] as const;
+const BESIDES = [
+  ["ebpf", "kernel"],
+  ["userspace", "howto"],
+] as const;
+
 // Each takes most of a minute, and waits most of it.
 describe("on real devices", {
   concurrency: 2,
   skip: obstacle === undefined ? false : `needs root: ${obstacle}`,
 }, () => {
-  for (const engine of ["ebpf", "userspace"])
-    for (const compat of ["howto", "kernel"])
-      test(`the engine does it: ${engine}, ${compat}`, {
-        skip: engine === "ebpf" && needsBpf,
-      }, async () => {
-        const words = ["--engine", engine, "--compat", compat, RECORDING];
-        const told = run(process.execPath, [MAIN, ...words], { maxBuffer: 1 << 26 });
-        const { stdout, stderr } = await told.catch((failed) => failed);
-        assert.match(stdout, /^[1-9]\d+ passed, 0 failed, \d+ skipped$/m, stdout + stderr);
-      });
+  for (const [engine, compat] of allAsked ? [...USUALLY, ...BESIDES] : USUALLY)
+    test(`the engine does it: ${engine}, ${compat}`, {
+      skip: engine === "ebpf" && needsBpf,
+    }, async () => {
+      const words = ["--engine", engine, "--compat", compat, RECORDING];
+      const told = run(process.execPath, [MAIN, ...words], { maxBuffer: 1 << 26 });
+      const { stdout, stderr } = await told.catch((failed) => failed);
+      assert.match(stdout, /^[1-9]\d+ passed, 0 failed, \d+ skipped$/m, stdout + stderr);
+    });
 });
