@@ -74,3 +74,20 @@ test("a device that is down neither sends nor receives", () => {
   clock.run(1);
   assert.equal(count, 0);
 });
+
+test("a frame longer than the other end's MTU and a tagged header is lost", () => {
+  const simulation = new Simulation(1);
+  const [a, b] = ["a", "b"].map((name) => new Device({ name, mac: new Uint8Array(6) })) as [
+    Device,
+    Device,
+  ];
+  b.mtu = 1400;
+  connect(simulation, a, b);
+  const arrived: number[] = [];
+  b.intake = (f) => arrived.push(f.length) > 0;
+  a.setUp(true);
+  b.setUp(true);
+  for (const length of [1418, 1419]) a.send(Frame.of(new Uint8Array(length)));
+  simulation.clock.run(1);
+  assert.deepEqual(arrived, [1418]);
+});

@@ -41,6 +41,14 @@ test("a rule is asked before those with greater numbers, and one without a route
   assert.equal(way(routing, "10.0.0.2"), "left");
 });
 
+test("a rule may ask where a packet goes", () => {
+  const routing = twoWays();
+  routing.addRule({ priority: 1, to: prefix("192.0.3.0/24"), table: 7 });
+  assert.equal(way(routing), "left");
+  routing.addRule({ priority: 2, to: prefix("192.0.2.0/24"), table: 7 });
+  assert.equal(way(routing), "right");
+});
+
 test("a rule may ask by which device a packet came in; own ones came by lo", () => {
   const routing = twoWays();
   routing.addRule({ priority: 1, by: "right", table: 7 });

@@ -84,6 +84,19 @@ test("a router that sends a packet back where it came from tells of the next hop
   assert.match(said, /2 received/);
 });
 
+test("a router tells of no next hop that the sender could not ask itself", () => {
+  const { said } = run(`
+    ip netns add a; ip link add v0 type veth peer name v1 netns a
+    ip link set v0 up; ip addr add 192.0.2.1/24 dev v0
+    ip -n a link set v1 up; ip -n a addr add 192.0.2.2/24 dev v1; ip -n a addr add 198.51.100.1/24 dev v1
+    ip netns exec a sysctl -w net.ipv4.ip_forward=1
+    ip route add 198.51.100.0/24 via 192.0.2.2
+    ping -c 1 -W 9 198.51.100.7`);
+  assert.deepEqual(said.match(/^From.*$/gm), [
+    "From 192.0.2.2 icmp_seq=1 Destination Host Unreachable",
+  ]);
+});
+
 test("a router does not believe other routers' redirects, which so come each time", () => {
   const { said } = run(`
     ip netns add a; ip link add v0 type veth peer name v1 netns a

@@ -57,6 +57,21 @@ describe("between the wire and a slave", () => {
     assert.deepEqual(received(inL3.said), ["1 received"]);
   });
 
+  for (const [mode, from] of [
+    ["l3", "eth0"],
+    ["l3s", "ipvlup"],
+  ] as const)
+    test(`${mode}: what a slave sends to the host itself comes in there, from ${from}`, () => {
+      for (const hook of ["prerouting", "input"]) {
+        const { said, complaint } = run(`${slave(mode)}\n${chain(hook)}
+          nft add rule inet t c iifname ${from} ip daddr 10.0.0.2 counter
+          echo x | ip netns exec ns0 socat - UDP:10.0.0.2:9
+          nft list ruleset`);
+        assert.equal(complaint, "");
+        assert.match(said, /counter packets 1 bytes 30$/m, hook);
+      }
+    });
+
   test("l3s: slave to slave is no business of the rules", () => {
     const { said } = run(`${slave("l3s")}\n${chain("forward", "drop")}
       ip netns add ns1; ip link add link eth0 ipvl1 netns ns1 type ipvlan
@@ -131,6 +146,15 @@ for (const [line, expected] of [
     assert.equal(complaint, "");
     assert.match(said, expected);
   });
+
+test("a policy counts the packets to which it applied, and no others", () => {
+  const { said } = run(`
+    ip netns exec lan iptables -P INPUT DROP; ip netns exec lan iptables -A INPUT -p icmp -j ACCEPT
+    ping -c 1 10.0.0.1; echo x | socat - UDP:10.0.0.1:7
+    ip netns exec lan iptables -L INPUT -v -n`);
+  assert.match(said, /^Chain INPUT \(policy DROP 1 packets, 30 bytes\)$/m);
+  assert.match(said, /^ +1 +84 ACCEPT +icmp/m);
+});
 
 test("rules are listed as they were said, and go", () => {
   const { said } = run(`${chain("forward", "drop")}
