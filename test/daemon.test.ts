@@ -15,7 +15,7 @@ import { SYSTEM_IP, showPorts } from "./slaves.ts";
 
 const HERE = netnsOf("host");
 
-await inSandbox(import.meta.url, { needs: ["nft"], engines: "both" }, () => {
+await inSandbox(import.meta.url, { needs: ["nft"], engines: "both", usually: "ebpf" }, () => {
   before(async () => {
     await buildLan(); // for the names of our command
     await shell("host", `${SYSTEM_IP} link del eth0; ${SYSTEM_IP} netns del lan`);
