@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -60,6 +61,38 @@ test("--explain tells of each decision, and how it came about", () => {
     stdout,
     /R\.3 +yes .*\(no slave has 10\.0\.0\.2\)\n {4}=> to eth0's own stack, by R\.3\n/,
   );
+});
+
+test("on a terminal: a prompt with the namespace, history, and the Tab key", async () => {
+  const line = `${process.execPath} ${COMMAND} sim`;
+  const terminal = spawn("script", ["-qec", line, "/dev/null"], {
+    env: { ...process.env, TERM: "xterm" },
+  });
+  let shown = "";
+  terminal.stdout.on("data", (text) => {
+    shown += text;
+  });
+  const type = async (keys: string, until: RegExp) => {
+    shown = "";
+    terminal.stdin.write(keys);
+    while (!until.test(shown)) await once(terminal.stdout, "data");
+  };
+  await type("", /host # /);
+  for (const [keys, until] of [
+    ["ip netn", /netn/],
+    ["\t", /s $/],
+    ["add blue\r", /host # /],
+    ["ip netns exec b", /exec b/],
+    ["\t", /lue $/],
+    ["sh\r", /blue # /],
+    ["exit\r", /host # /],
+    ["\x1b[A\x1b[A", /ip netns exec blue sh/],
+    ["\r", /blue # /],
+  ] as const)
+    await type(keys, until);
+  terminal.stdin.write("\x04");
+  const [status] = await once(terminal, "exit");
+  assert.equal(status, 0);
 });
 
 test("a file that cannot be read: one line, status 1", () => {

@@ -5,6 +5,7 @@ import { getSystemErrorMap } from "node:util";
 import { Recorder } from "../sim/recorder.ts";
 import { reportScenario } from "../sim/scenario/report.ts";
 import { isScenario } from "../sim/scenario/scenario.ts";
+import { complete } from "../sim/shell/completion.ts";
 import { ScriptError } from "../sim/shell/lines.ts";
 import { Shell } from "../sim/shell/shell.ts";
 import { tell } from "../sim/tell.ts";
@@ -52,9 +53,14 @@ function read(file: string | undefined): string {
   }
 }
 
-/** Line by line, with a history; a line that fails is told, and the next one is asked for. */
+/** Line by line, with history and completion; a line that fails is told, and the next one is asked for. */
 async function talk(shell: Shell): Promise<number> {
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const completer = (before: string): [string[], string] => {
+    const { candidates } = complete(before, shell.world, shell.netns.name);
+    const end = candidates.length === 1 ? " " : "";
+    return [candidates.map((word) => word + end), before.split(/\s+/).at(-1)!];
+  };
+  const lines = createInterface({ input: process.stdin, output: process.stdout, completer });
   const prompt = () => {
     lines.setPrompt(`${shell.netns.name} # `);
     lines.prompt();

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { complete } from "./completion.ts";
 import { type Family, reachOf } from "./reach.ts";
 import { LINE_MAX, LINES_MAX, linesOf, Session } from "./session.ts";
 
@@ -95,35 +94,3 @@ test("who reaches whom is asked of a copy", () => {
   assert.equal(session.world.clock.nowMs, beforeMs);
   assert.equal(session.record.packets.length, 0);
 });
-
-for (const before of ["", "ip "])
-  test(`completion of "${before}": all that the simulated host has there`, () => {
-    const session = howto();
-    const { complaint } = session.run(`${before}nonsense`);
-    const has = / has (.*)\n/.exec(complaint)![1]!.split(/, | and /);
-    const { candidates } = complete(before, session.world, "host");
-    assert.deepEqual(candidates.filter((word) => !word.startsWith("-")).sort(), has.sort());
-  });
-
-for (const [before, line, candidates] of [
-  ["pi", "ping ", ["ping"]],
-  ["ip ne", "ip ne", ["netns", "neigh"]],
-  ["ip netns exec n", "ip netns exec ns", ["ns0", "ns1"]],
-  ["ip netns exec ns0 pi", "ip netns exec ns0 ping ", ["ping"]],
-  ["ip -n ns0 link set ip", "ip -n ns0 link set ipvl0 ", ["ipvl0"]],
-  ["ip link set dev e", "ip link set dev eth0 ", ["eth0"]],
-  ["ip link add link eth0 x type ipv", "ip link add link eth0 x type ipvlan ", ["ipvlan"]],
-  [
-    "ip link set ipvl0 type ipvlan mode l",
-    "ip link set ipvl0 type ipvlan mode l",
-    ["l2", "l3", "l3s"],
-  ],
-  ["ping 10.0.0.10", "ping 10.0.0.10 ", ["10.0.0.10"]],
-  ["nothing", "nothing", []],
-] as const)
-  test(`completion of "${before}": ${candidates.join(", ") || "nothing"}`, () => {
-    assert.deepEqual(complete(before, howto().world, "host"), {
-      line,
-      candidates: [...candidates],
-    });
-  });

@@ -177,7 +177,7 @@ for (const [line, status, complaint] of [
   ["ip addr add 10.0.0.999/24 dev eth0", 1, /prefix is expected rather than "10.0.0.999\/24"/],
   ["ip route add default via 192.0.2.1", 2, "Error: Nexthop has invalid gateway."],
   ["ip route del 192.0.2.0/24 dev eth0", 2, "RTNETLINK answers: No such process"],
-  ["nmap 10.0.0.1", 1, /has ip, bridge, tc, ping, arping, .* and exit/],
+  ["nmap 10.0.0.1", 1, /has ip, ipvlan, bridge, tc, ping, arping, .* and exit/],
   ["ping -f 10.0.0.1", 1, /-c COUNT/],
   ["sleep -1", 1, /numbers above 0/],
 ] as const)

@@ -246,7 +246,7 @@ function sysctl(netns: Namespace, words: readonly string[]): number {
 }
 
 const COMMANDS =
-  "ip, bridge, tc, ping, arping, tcpdump, kill, sysctl, nft, iptables, ip6tables, conntrack, socat, echo, sleep, sh and exit";
+  "ip, ipvlan, bridge, tc, ping, arping, tcpdump, kill, sysctl, nft, iptables, ip6tables, conntrack, socat, echo, sleep, sh and exit";
 const OBJECTS = "netns, link, addr, route, rule and neigh";
 
 const tell = (name: string, { line, column }: Line["place"], message: string): string =>

@@ -1,5 +1,5 @@
 /** Lines typed, what they answer, a history and completion. */
-import { complete } from "../completion.ts";
+import { complete } from "../../sim/shell/completion.ts";
 import { type Answer, linesOf, type Session } from "../session.ts";
 import { byId, element } from "./dom.ts";
 

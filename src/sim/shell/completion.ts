@@ -1,9 +1,9 @@
 /** What may follow in a line, as far as it can be told from its words. */
-import type { World } from "../sim/shell/world.ts";
-import { formatIp, isLinkLocal6 } from "../wire/address.ts";
+import { formatIp, isLinkLocal6 } from "../../wire/address.ts";
+import type { World } from "./world.ts";
 
 const COMMANDS = [
-  ...["ip", "bridge", "tc", "ping", "arping", "tcpdump", "kill", "sysctl"],
+  ...["ip", "ipvlan", "bridge", "tc", "ping", "arping", "tcpdump", "kill", "sysctl"],
   ...["nft", "iptables", "ip6tables", "conntrack", "socat", "echo", "sleep", "sh", "exit"],
 ];
 const OBJECTS = ["netns", "link", "addr", "route", "rule", "neigh"];
