@@ -39,7 +39,7 @@ await inSandbox(
           for (const step of scenario.steps) {
             if (step.kind === "trial") await tryOut(step);
             else {
-              await shell("host", step.text);
+              await shell("host", `${QUICK_IP}\n${step.text}`);
               if (isAboutIpv6) await settle();
             }
           }
@@ -50,6 +50,14 @@ await inSandbox(
     }
   },
 );
+
+/** What our command hands to the system's `ip` as it is goes there at once: it starts ten times as fast. */
+const QUICK_IP = `ip() {
+  case "$*" in
+    *ipvlan* | *addr*) command ip "$@" ;;
+    *) ${SYSTEM_IP} "$@" ;;
+  esac
+}`;
 
 async function tryOut({ sends, expectations }: Trial): Promise<void> {
   const ends = await placesOf(devicesOf(expectations));
