@@ -14,7 +14,7 @@ export function parseSim(words: readonly string[]): Sim {
   const rest = words.filter((word) => word !== "--explain");
   const [file, extra] = rest;
   if (extra !== undefined) throw unknown("sim", extra, "nothing");
-  if (file?.startsWith("--")) throw unknown("sim", file, "--explain");
+  if (file !== "-" && file?.startsWith("-")) throw unknown("sim", file, "--explain");
   const explain = rest.length < words.length;
   return { verb: "sim", explain, ...(file !== undefined && file !== "-" && { file }) };
 }

@@ -85,13 +85,12 @@ export class Session {
   }
 
   #try(line: string, isWatched: boolean): number {
-    const before = "\n".repeat(this.#lines.length);
     this.#lines.push(line);
     this.world.simulation.witness = isWatched ? this.record.witness : undefined;
     const [, netns, device, words] = FRAME_LINE.exec(line) ?? [];
     try {
       if (words !== undefined) return this.#send(netns!, device!, words, line.indexOf(words) + 1);
-      return this.#shell.run(before + line, INPUT);
+      return this.#shell.run(line, INPUT, this.#lines.length);
     } catch (error) {
       // Whatever it is, the page goes on: this is a mistake of ours, and the line says which.
       return this.#complain(1, `the simulated host has failed: ${error}`);

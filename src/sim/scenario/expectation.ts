@@ -2,7 +2,7 @@
  * What a scenario expects to be seen:
  *
  *     answered                     every command that was sent succeeded
- *     no answer                    every one failed
+ *     no answer                    every one failed, though it was a command
  *     says TEXT                    one of them said so
  *     DEVICE sees TEXT             a frame that begins so, as `dump` tells it, arrived at the device
  *     DEVICE does not see TEXT     none did
@@ -13,6 +13,7 @@ import { formatMac, macFrom } from "../../wire/address.ts";
 import { dump } from "../../wire/dump.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import type { Frame } from "../../wire/frame.ts";
+import { STATUS_USAGE } from "../../words/errors.ts";
 import type { Place } from "../shell/lines.ts";
 import { FrameWordsError, readMac } from "./frame-words.ts";
 
@@ -83,7 +84,8 @@ export function judge(expectation: Expectation, observed: Observed): string | un
   switch (expectation.kind) {
     case "answered":
     case "no answer": {
-      const isWanted = (status: number) => (status === 0) === (expectation.kind === "answered");
+      const isWanted = (status: number) =>
+        expectation.kind === "answered" ? status === 0 : status !== 0 && status !== STATUS_USAGE;
       const other = answers.find(({ status }) => !isWanted(status));
       return other && `exit status ${other.status}: ${other.said.trim()}`;
     }

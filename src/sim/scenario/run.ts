@@ -1,7 +1,7 @@
 /** Scenarios on a simulated host. */
 import { Frame } from "../../wire/frame.ts";
 import type { Device } from "../device.ts";
-import type { Place } from "../shell/lines.ts";
+import { type Place, ScriptError } from "../shell/lines.ts";
 import { Shell } from "../shell/shell.ts";
 import { devicesOf, type Expectation, judge, type Observed } from "./expectation.ts";
 import { readFrame } from "./frame-words.ts";
@@ -34,7 +34,7 @@ export interface ScenarioRun {
   readonly prepare?: (shell: Shell) => void;
 }
 
-/** Step by step; ends behind a script that fails. */
+/** Step by step; ends behind a script that fails. Throws ScriptError where a name is nobody's. */
 export function* runScenario({ scenario, name, prepare }: ScenarioRun): Generator<StepResult> {
   let said = "";
   const hear = (text: string) => {
@@ -44,8 +44,7 @@ export function* runScenario({ scenario, name, prepare }: ScenarioRun): Generato
   prepare?.(shell);
   const run = (words: string, place: Place) => {
     said = "";
-    const padding = "\n".repeat(place.line - 1);
-    return { status: shell.run(padding + words, name), said };
+    return { status: shell.run(words, name, place.line), said };
   };
   for (const step of scenario.steps) {
     if (step.kind === "trial") {
@@ -64,6 +63,9 @@ function runTrial(
   { sends, expectations }: Trial,
   run: (words: string, place: Place) => { status: number; said: string },
 ): { answers: Observed["answers"]; judgements: Judgement[] } {
+  for (const expectation of expectations)
+    if ("device" in expectation && findDevice(shell, expectation.device) === undefined)
+      throw new ScriptError(expectation.place, `Cannot find device "${expectation.device}"`);
   const seen = new Map<string, Frame[]>();
   const ends = devicesOf(expectations).map((name) => {
     const frames: Frame[] = [];
@@ -92,8 +94,10 @@ function runTrial(
   return { answers, judgements };
 }
 
-function sendFrame(shell: Shell, { netns, device, words }: Send): void {
-  shell.world.namespaces.get(netns)?.findDevice(device!)?.send(readFrame(words));
+function sendFrame({ world }: Shell, { netns, device: name, words, place }: Send): void {
+  const device = world.namespaces.get(netns)?.findDevice(name!);
+  if (device === undefined) throw new ScriptError(place, `Cannot find device "${netns}/${name}"`);
+  device.send(readFrame(words));
 }
 
 function findDevice({ world }: Shell, name: string): Device | undefined {

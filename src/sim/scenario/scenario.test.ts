@@ -99,6 +99,31 @@ test("a script that fails ends the run, with its place in the file", () => {
   assert.deepEqual(complaints, ['file:4:1: Cannot find device "nosuch"\n']);
 });
 
+for (const [send, expect, message] of [
+  [
+    "nosuch/eth0: own>w0 type 0x1",
+    "w0 does not see arp",
+    /^3:1: Cannot find device "nosuch\/eth0"/,
+  ],
+  ["host/eth0: own>w0 type 0x1", "w9 does not see arp", /^5:1: Cannot find device "w9"/],
+  ["nosuch: ping 10.0.0.1", "no answer", /^5:1: .*namespace "nosuch"/],
+  ["host: pnig 10.0.0.1", "no answer", /^5:1: .*"pnig"/],
+] as const)
+  test(`what nobody is, or no command, is not silence: ${send}, ${expect}`, () => {
+    let told = "";
+    const complain = (text: string) => {
+      told += text;
+    };
+    try {
+      const text = `T\n-- send --\n${send}\n-- expect --\n${expect}`;
+      assert.equal(reportScenario(text, "f", { print: () => {}, complain }), false);
+    } catch (error) {
+      assert.ok(error instanceof ScriptError);
+      told = `f:${error.place.line}:${error.place.column}: ${error.message}`;
+    }
+    assert.match(told.slice("f:".length), message);
+  });
+
 for (const [text, line, column, message] of [
   ["", 1, 1, /title/],
   ["T\n-- picture --", 2, 4, /topology, change, send, expect/],

@@ -1,10 +1,19 @@
 /** `ip address` of the simulated host. */
 import { formatIp, formatPrefix, type Prefix } from "../../wire/address.ts";
-import { explained, incomplete, refused } from "../../words/errors.ts";
+import { explained, incomplete, refused, STATUS_FAILED, UsageError } from "../../words/errors.ts";
 import { matches, type Words } from "../../words/words.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
-import { findIn, getPrefix, isOf, isShow, unknown, type Verb } from "./common.ts";
+import {
+  findIn,
+  findShown,
+  garbage,
+  getPrefix,
+  isOf,
+  isShow,
+  unknown,
+  type Verb,
+} from "./common.ts";
 import type { World } from "./world.ts";
 
 export const address: Verb = (netns, words, family, world) => {
@@ -31,9 +40,12 @@ function readAddress(netns: Namespace, words: Words, family: string | undefined)
     if (word === "dev") device = findIn(netns, words.value());
     else if (word === "nodad") isProbed = false;
     else if (word === "brd" || word === "broadcast" || word === "scope") words.value();
+    else if (prefix !== undefined) throw garbage("local", word);
     else prefix = getPrefix(word === "local" ? words.value() : word, family);
   }
-  if (prefix === undefined || device === undefined) throw incomplete();
+  if (device === undefined)
+    throw new UsageError('Not enough information: "dev" argument is required.', STATUS_FAILED);
+  if (prefix === undefined) throw incomplete();
   return { prefix, device, isProbed };
 }
 
@@ -45,6 +57,8 @@ function addAddress(
   mayBeThere = false,
 ): string {
   const { prefix, device, isProbed } = readAddress(netns, words, family);
+  if (prefix.ip.length === 16 && (prefix.ip[0] === 0xff || prefix.ip.every((byte) => byte === 0)))
+    throw explained("ipv6: Invalid address");
   const port = world.portOfSlave(device)?.port;
   const holder = port?.addresses.holder(prefix.ip) ?? 0;
   if (holder !== 0 && holder !== device.deviceId)
@@ -59,7 +73,13 @@ function addAddress(
 
 function deleteAddress(netns: Namespace, words: Words, family: string | undefined): string {
   const { prefix, device } = readAddress(netns, words, family);
-  const found = netns.addressesOf(device).find(({ ip }) => formatIp(ip) === formatIp(prefix.ip));
+  const isAny = prefix.length === 8 * prefix.ip.length;
+  const found = netns
+    .addressesOf(device)
+    .find(
+      ({ ip, length }) =>
+        formatIp(ip) === formatIp(prefix.ip) && (isAny || length === prefix.length),
+    );
   if (found === undefined) throw refused("Cannot assign requested address");
   netns.removeAddress(found);
   return "";
@@ -67,7 +87,8 @@ function deleteAddress(netns: Namespace, words: Words, family: string | undefine
 
 function showAddresses(netns: Namespace, words: Words, family: string | undefined): string {
   const names = words.rest().filter((word) => word !== "dev" && word !== "show");
-  const devices = names[0] === undefined ? netns.devices : [findIn(netns, names[0])];
+  if (names[1] !== undefined) throw garbage("dev", names[1]);
+  const devices = names[0] === undefined ? netns.devices : [findShown(netns, names[0])];
   return devices
     .map((device) => {
       const lines = netns

@@ -48,8 +48,31 @@ export function getNamespace(world: World, name: string): Namespace {
   );
 }
 
-export const unknown = (word: string, where: string, allowed: string): UsageError =>
-  new UsageError(`${where}: "${word}"? The simulated host has ${allowed}`, STATUS_FAILED);
+/** An empty word is one that is missing. */
+export const unknown = (
+  word: string,
+  where: string,
+  allowed: string,
+  status: number = STATUS_FAILED,
+): UsageError =>
+  new UsageError(
+    `${where}: ${word === "" ? "the" : `"${word}"? The`} simulated host has ${allowed}`,
+    status,
+  );
+
+/** iproute2: duparg2(). */
+export const garbage = (keyword: string, word: string): UsageError =>
+  new UsageError(
+    `Error: either "${keyword}" is duplicate, or "${word}" is a garbage.`,
+    STATUS_USAGE,
+  );
+
+/** Where one is to be shown. */
+export function findShown(netns: Namespace, name: string): Device {
+  const device = netns.findDevice(name);
+  if (device !== undefined) return device;
+  throw new UsageError(`Device "${name}" does not exist.`, STATUS_FAILED);
+}
 
 /** `family`: of -4 or -6. */
 export function getPrefix(word: string, family: string | undefined): Prefix {
@@ -72,12 +95,14 @@ export function getIp(word: string, family: string | undefined): Ip {
 
 export function getMac(word: string): Mac {
   const mac = parseMac(word);
-  if (mac === undefined) throw new UsageError(`"${word}" is invalid lladdr.`, STATUS_USAGE);
+  if (mac === undefined) throw new UsageError(`"${word}" is invalid lladdr.`, STATUS_FAILED);
   return mac;
 }
 
+export const familyOf = (ip: Ip): "inet" | "inet6" => (ip.length === 4 ? "inet" : "inet6");
+
 export const isOf = (ip: Ip, family: string | undefined): boolean =>
-  family === undefined || family === (ip.length === 4 ? "inet" : "inet6");
+  family === undefined || family === familyOf(ip);
 
 /** Seconds that one command may let pass. */
 export const SLEEP_MAX = 86_400;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { readLines, ScriptError } from "./lines.ts";
+import { type Line, readLines, ScriptError } from "./lines.ts";
 
 const wordsOf = (text: string, variables: Record<string, string> = {}) =>
   Array.from(readLines(text, new Map(Object.entries(variables))), ({ words }) => words);
@@ -27,6 +27,17 @@ test("quotes keep words together, and variables are read but in single ones", ()
 test("a place is where the command begins, from 1", () => {
   const [, second] = readLines("ip a\n  ip b", new Map());
   assert.deepEqual(second?.place, { line: 2, column: 3 });
+});
+
+test("a long script is read in no time, wherever its lines end", { timeout: 10_000 }, () => {
+  for (const end of ["\n", "; "]) {
+    let last: Line | undefined;
+    for (const line of readLines(`echo x${end}`.repeat(200_000), new Map(), 3)) last = line;
+    assert.deepEqual(
+      last?.place,
+      end === "\n" ? { line: 200_002, column: 1 } : { line: 3, column: 8 * 199_999 + 1 },
+    );
+  }
 });
 
 test("echo TEXT | COMMAND gives the command something to read; & leaves a server to itself", () => {
@@ -55,8 +66,10 @@ for (const [text, column, message] of [
   ["ping x &", 8, /background/],
   ["echo $(date)", 6, /variable/],
   ["echo x > f", 8, /no files/],
+  [`echo${" a".repeat(4096)}`, 4096 * 2 + 5 - 2 + 1, /up to 4096 words/],
+  [`echo ${"a".repeat(131_073)}`, 6, /up to 131072 characters/],
 ] as const)
-  test(`${text}: refused, with its place`, () => {
+  test(`${text.slice(0, 20)}: refused, with its place`, () => {
     assert.throws(
       () => wordsOf(text),
       (error: ScriptError) => {

@@ -39,11 +39,21 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 /** What waits for others, and so may run in the background. */
 const SERVERS = ["socat", "tcpdump"];
+/** Of a command, and of a word: what Linux's MAX_ARG_STRLEN lets a program have. */
+const WORDS_MAX = 4096;
+const WORD_MAX = 131_072;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
-/** One command after the other; `variables` are read when a command is reached, so that it may be set before. */
-export function* readLines(text: string, variables: ReadonlyMap<string, string>): Generator<Line> {
-  const reader = new Reader(text, variables);
+/**
+ * One command after the other; `variables` are read when a command is reached, so that it may be set before. `firstLine`:
+ * the number of the text's first line.
+ */
+export function* readLines(
+  text: string,
+  variables: ReadonlyMap<string, string>,
+  firstLine = 1,
+): Generator<Line> {
+  const reader = new Reader(text, variables, firstLine);
   for (let line = reader.next(); line !== undefined; line = reader.next())
     if (line.words.length > 0 || line.input !== undefined) yield line;
 }
@@ -52,10 +62,16 @@ class Reader {
   readonly #text: string;
   readonly #variables: ReadonlyMap<string, string>;
   #at = 0;
+  /** The line of the last place that was asked for. Places are asked for from front to back. */
+  #line: number;
+  #lineStart = 0;
+  #lineEnd: number;
 
-  constructor(text: string, variables: ReadonlyMap<string, string>) {
+  constructor(text: string, variables: ReadonlyMap<string, string>, firstLine: number) {
     this.#text = text;
     this.#variables = variables;
+    this.#line = firstLine;
+    this.#lineEnd = this.#endOfLine(0);
   }
 
   /** Up to the end of a command, which may be empty; undefined: the text is at its end. */
@@ -87,9 +103,11 @@ class Reader {
         continue;
       }
       start ??= at;
+      if (words.length >= WORDS_MAX)
+        throw this.#error(at, `a command has up to ${WORDS_MAX} words`);
       words.push(this.#word());
     }
-    const place = this.#placeOf(start ?? 0);
+    const place = this.#placeOf(start ?? this.#at);
     return { words, place, ...(input !== undefined && { input }), isInBackground };
   }
 
@@ -98,19 +116,22 @@ class Reader {
       const rest = this.#text.slice(this.#at, this.#at + 2);
       if (rest === "\\\n") this.#at += 2;
       else if (/^[ \t\r]/.test(rest)) this.#at++;
-      else if (rest.startsWith("#")) this.#at = this.#endOfLine();
+      else if (rest.startsWith("#")) this.#at = this.#endOfLine(this.#at);
       else return;
     }
   }
 
-  #endOfLine(): number {
-    const end = this.#text.indexOf("\n", this.#at);
+  #endOfLine(at: number): number {
+    const end = this.#text.indexOf("\n", at);
     return end < 0 ? this.#text.length : end;
   }
 
   #word(): string {
+    const start = this.#at;
     let word = "";
     for (;;) {
+      if (word.length > WORD_MAX)
+        throw this.#error(start, `a word has up to ${WORD_MAX} characters`);
       const at = this.#at;
       const character = this.#text[at];
       if (character === undefined || /[\s;&]/.test(character)) return word;
@@ -168,7 +189,11 @@ class Reader {
   }
 
   #placeOf(at: number): Place {
-    const before = this.#text.slice(0, at).split("\n");
-    return { line: before.length, column: before.at(-1)!.length + 1 };
+    while (at > this.#lineEnd && this.#lineEnd < this.#text.length) {
+      this.#line++;
+      this.#lineStart = this.#lineEnd + 1;
+      this.#lineEnd = this.#endOfLine(this.#lineStart);
+    }
+    return { line: this.#line, column: at - this.#lineStart + 1 };
   }
 }

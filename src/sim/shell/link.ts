@@ -13,7 +13,7 @@ import { parseLinkAdd } from "../../words/link-add.ts";
 import { findInteger, matches } from "../../words/words.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
-import { findIn, getMac, getNamespace, unknown } from "./common.ts";
+import { findIn, findShown, garbage, getMac, getNamespace, unknown } from "./common.ts";
 import type { World } from "./world.ts";
 
 /** What it prints. */
@@ -76,7 +76,8 @@ function addVeth(world: World, netns: Namespace, words: DeviceWords): string {
   if (name === undefined || peerName === undefined) throw incomplete();
   const target = lastOf(peer!.settings, "netns");
   const there = target === undefined ? netns : getNamespace(world, target);
-  if (netns.findDevice(name) !== undefined || there.findDevice(peerName) !== undefined)
+  const isTwice = name === peerName && netns === there;
+  if (isTwice || netns.findDevice(name) !== undefined || there.findDevice(peerName) !== undefined)
     throw refused("File exists");
   world.addPair({ name, netns }, { name: peerName, netns: there });
   return "";
@@ -93,12 +94,14 @@ function addBridge(world: World, netns: Namespace, words: DeviceWords): string {
 function set(world: World, netns: Namespace, words: DeviceWords): string {
   const device = getDevice(netns, words);
   const { settings } = words;
+  if (words.kind !== undefined && words.kind !== "ipvlan")
+    throw unknown(words.kind, "link set type", "ipvlan");
   if (words.kind === "ipvlan") configure(world, device, readIpvlanWords(words.kindWords));
   for (const { keyword, value } of settings) {
     if (keyword === "up" || keyword === "down") device.setUp(keyword === "up");
     else if (keyword === "netns") world.move(device, getNamespace(world, value));
     else if (keyword === "mtu") setMtu(world, device, value);
-    else if (keyword === "master") world.setBridge(device, getBridge(world, netns, value));
+    else if (keyword === "master") setMaster(world, device, getBridge(world, netns, value));
     else if (keyword === "nomaster") world.setBridge(device, undefined);
     else if (keyword === "address") setMac(world, device, value);
     else if (keyword !== "dev")
@@ -130,6 +133,11 @@ function setMac(world: World, device: Device, value: string): void {
   if (device.isLoopback || !world.setMac(device, mac)) throw refused("Operation not supported");
 }
 
+function setMaster(world: World, device: Device, bridge: Device): void {
+  if (world.isBridge(device)) throw explained("Can not enslave a bridge to a bridge");
+  world.setBridge(device, bridge);
+}
+
 function getBridge(world: World, netns: Namespace, name: string): Device {
   const device = findIn(netns, name);
   if (!world.isBridge(device)) throw refused("Operation not supported");
@@ -151,7 +159,9 @@ function show(world: World, netns: Namespace, words: readonly string[]): string 
   const names = words.filter((word) => word !== "dev");
   const [first, kind] = names;
   if (first === "type" && kind === undefined) throw incomplete();
-  const devices = first === undefined || first === "type" ? netns.devices : [findIn(netns, first)];
+  if (first !== "type" && kind !== undefined) throw garbage("dev", kind);
+  const devices =
+    first === undefined || first === "type" ? netns.devices : [findShown(netns, first)];
   return devices
     .filter((device) => first !== "type" || kindOf(world, device) === kind)
     .map((device) => describe(world, device))

@@ -1,6 +1,6 @@
 /** `ping` of the simulated host, as iputils' says it. */
 import { formatIp, type Ip } from "../../wire/address.ts";
-import { STATUS_REFUSED, UsageError } from "../../words/errors.ts";
+import { STATUS_FAILED, STATUS_REFUSED, UsageError } from "../../words/errors.ts";
 import { Words } from "../../words/words.ts";
 import type { Clock } from "../clock.ts";
 import type { Heard } from "../icmp.ts";
@@ -60,8 +60,11 @@ function read(line: readonly string[]): Asked {
     else if (word === "-M") readFragmentation(words.value());
     else if (word === "-4" || word === "-6") continue;
     else if (word.startsWith("-")) throw unknown(word, "ping", OPTIONS);
+    else if (to !== "") throw unknown(word, "ping", "one ADDRESS");
     else to = word;
   }
+  if (to === "")
+    throw new UsageError("ping: usage error: Destination address required", STATUS_FAILED);
   return { ...asked, ip: getIp(to, undefined) };
 }
 

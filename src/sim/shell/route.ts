@@ -7,7 +7,9 @@ import type { Namespace } from "../namespace.ts";
 import type { Route, Routes } from "../routes.ts";
 import { MAIN } from "../routing.ts";
 import {
+  familyOf,
   findIn,
+  garbage,
   getIp,
   getPrefix,
   isShow,
@@ -34,19 +36,22 @@ interface RouteWords extends Route {
 
 function readRoute(netns: Namespace, words: Words, family: string | undefined): RouteWords {
   let to: Prefix | undefined;
-  let via: Ip | undefined;
+  let gateway: string | undefined;
   let device: Device | undefined;
   let metric: number | undefined;
   let table = MAIN;
   let isDefault = false;
   for (let word = words.next(); word !== undefined; word = words.next()) {
-    if (word === "via") via = getIp(words.value(), family);
+    if (word === "via") gateway = words.value();
     else if (word === "dev") device = findIn(netns, words.value());
     else if (word === "metric") metric = getMetric(words.value());
     else if (word === "table") table = readTable(words.value());
     else if (word === "default") isDefault = true;
+    else if (to !== undefined) throw garbage("to", word);
     else to = getPrefix(word === "to" ? words.value() : word, family);
   }
+  const via =
+    gateway === undefined ? undefined : getIp(gateway, to === undefined ? family : familyOf(to.ip));
   const width = via?.length ?? (family === "inet6" ? 16 : 4);
   if (isDefault) to = { ip: new Uint8Array(width), length: 0 };
   if (to === undefined) throw incomplete();
@@ -69,7 +74,10 @@ function addRoute(
 ): string {
   const { table, ...route } = readRoute(netns, words, family);
   const width = widthOf(route.to.ip);
-  if (!route.device.isUp) throw refused("Network is down");
+  if (!route.device.isUp)
+    throw explained(width === 4 ? "Device for nexthop is not up" : "Nexthop device is not up");
+  if (width === 4 && formatIp(networkOf(route.to).ip) !== formatIp(route.to.ip))
+    throw explained("Invalid prefix for given prefix length");
   if (route.via !== undefined) {
     const toGateway = netns.routes[width].find(route.via, route.device);
     if (toGateway === undefined || toGateway.via !== undefined)

@@ -24,6 +24,9 @@ import { HOST, World } from "./world.ts";
 
 /** What a command takes. */
 const COMMAND_MS = 1;
+const MESSAGE_MAX = 500;
+/** As of any file. */
+const NETNS_NAME_MAX = 255;
 const ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
 
 export interface ShellOptions {
@@ -57,11 +60,11 @@ export class Shell {
 
   /**
    * Runs a script until one of its commands fails. Its status, as `ip` and `ping` give it. `name` is what the script is
-   * called where it is told what went wrong, `NAME:LINE:COLUMN: MESSAGE`.
+   * called where it is told what went wrong, `NAME:LINE:COLUMN: MESSAGE`, and `firstLine` the number of its first line.
    */
-  run(text: string, name: string): number {
+  run(text: string, name: string, firstLine = 1): number {
     try {
-      for (const line of readLines(text, this.#variables)) {
+      for (const line of readLines(text, this.#variables, firstLine)) {
         const status = this.#runLine(line, name);
         if (status !== 0) return status;
       }
@@ -108,7 +111,7 @@ export class Shell {
       case "bridge":
         return this.#say(bridge(this.world, netns, words));
       case "sysctl":
-        return sysctl(netns, words);
+        return this.#say(sysctl(netns, words));
       case "nft":
         return this.#say(nft(netns, words));
       case "iptables":
@@ -136,7 +139,7 @@ export class Shell {
         this.#inside.push(netns);
         return 0;
     }
-    throw unknown(program, "command", COMMANDS);
+    throw unknown(program, "command", COMMANDS, STATUS_USAGE);
   }
 
   #ip(netns: Namespace, all: readonly string[], line: Line): number {
@@ -193,16 +196,40 @@ export class Shell {
       for (const one of this.world.namespaces.keys()) if (one !== HOST) this.#print(`${one}\n`);
       return 0;
     }
-    if (name === undefined) throw unknown(verb, "netns", "a NAME behind add, delete and exec");
-    if (matches(verb, "add")) {
-      if (this.world.addNamespace(name) === undefined) throw exists(name);
-      return 0;
+    const isExec = matches(verb, "exec");
+    if (!isExec && !matches(verb, "add") && !matches(verb, "delete"))
+      throw unknown(verb, "netns", "list, add, delete, exec");
+    if (name === undefined) throw new UsageError("No netns name specified", STATUS_FAILED);
+    if (isExec) {
+      const netns = getNamespace(this.world, name);
+      if (words.length === 0) throw new UsageError("No command specified", STATUS_FAILED);
+      return this.#command(netns, words, line);
     }
-    const netns = getNamespace(this.world, name);
-    if (matches(verb, "delete")) this.world.removeNamespace(netns);
-    else if (matches(verb, "exec")) return this.#command(netns, words, line);
-    else throw unknown(verb, "netns", "list, add, delete, exec");
+    if (/^\.{0,2}$|\//.test(name) || name.length > NETNS_NAME_MAX)
+      throw new UsageError(`Invalid netns name "${name}"`, STATUS_USAGE);
+    if (matches(verb, "add")) this.#addNamespace(name);
+    else this.#removeNamespace(name);
     return 0;
+  }
+
+  #addNamespace(name: string): void {
+    if (this.world.addNamespace(name) !== undefined) return;
+    const what = `Cannot create namespace file "/run/netns/${name}": File exists`;
+    throw new UsageError(what, STATUS_FAILED);
+  }
+
+  /** Unlike Linux's, none that a shell is in: it would go on without a name. */
+  #removeNamespace(name: string): void {
+    const netns = this.world.namespaces.get(name);
+    if (netns !== undefined && !this.#inside.includes(netns)) {
+      this.world.removeNamespace(netns);
+      return;
+    }
+    const why = netns === undefined ? "No such file or directory" : "Device or resource busy";
+    throw new UsageError(
+      `Cannot remove namespace file "/run/netns/${name}": ${why}`,
+      STATUS_FAILED,
+    );
   }
 
   #socat(netns: Namespace, words: readonly string[], { input, isInBackground }: Line): number {
@@ -231,29 +258,24 @@ function setPort(world: World, netns: Namespace, words: readonly string[]): numb
   return 0;
 }
 
-/** `sysctl [-w] NAME=VALUE`. */
-function sysctl(netns: Namespace, words: readonly string[]): number {
-  const [name = "", value = ""] = (words.at(-1) ?? "").split("=");
+/** `sysctl NAME` and `sysctl [-w] NAME=VALUE`. */
+function sysctl(netns: Namespace, words: readonly string[]): string {
+  const word = words.at(-1) ?? "";
+  const [name = "", value] = word.split("=");
   const width = Object.hasOwn(FORWARDING, name) ? FORWARDING[name] : undefined;
-  if (width === undefined || !/^[01]$/.test(value))
-    throw unknown(
-      words.at(-1) ?? "",
-      "sysctl",
-      `${Object.keys(FORWARDING).join(" and ")}, =0 or =1`,
-    );
-  netns.isForwarding[width] = value === "1";
-  return 0;
+  if (width === undefined || (value !== undefined && !/^[01]$/.test(value)))
+    throw unknown(word, "sysctl", `${Object.keys(FORWARDING).join(" and ")}, =0 or =1`);
+  if (value !== undefined) netns.isForwarding[width] = value === "1";
+  return `${name} = ${Number(netns.isForwarding[width])}\n`;
 }
 
 const COMMANDS =
   "ip, ipvlan, bridge, tc, ping, arping, tcpdump, kill, sysctl, nft, iptables, ip6tables, conntrack, socat, echo, sleep, sh and exit";
 const OBJECTS = "netns, link, addr, route, rule and neigh";
 
+/** A message may quote a word, of any length. */
 const tell = (name: string, { line, column }: Line["place"], message: string): string =>
-  `${name}:${line}:${column}: ${message}\n`;
+  `${name}:${line}:${column}: ${message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)}…` : message}\n`;
 
 const ofPort = ({ message, extack }: PortError): UsageError =>
   extack === undefined ? refused(message) : explained(extack);
-
-const exists = (name: string): UsageError =>
-  new UsageError(`Cannot create namespace file "/run/netns/${name}": File exists`, STATUS_FAILED);

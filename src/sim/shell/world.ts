@@ -56,9 +56,10 @@ export class World {
     return this.simulation.clock;
   }
 
-  /** Undefined: there is one of this name, or there are too many. */
+  /** Undefined: there is one of this name. */
   addNamespace(name: string): Namespace | undefined {
-    if (this.namespaces.has(name) || this.namespaces.size >= NAMESPACES_MAX) return undefined;
+    if (this.namespaces.has(name)) return undefined;
+    if (this.namespaces.size >= NAMESPACES_MAX) throw new PortError("ENOSPC");
     const netns = new Namespace(name, this.simulation);
     this.namespaces.set(name, netns);
     netns.add(new Device({ name: "lo", mac: new Uint8Array(6), mtu: 65_536, isLoopback: true }));
