@@ -12,7 +12,12 @@ const out = join(root, "dist/playground");
 
 const howto = readFileSync(join(root, "examples/howto.sh"), "utf8");
 const examples = [
-  { title: "The HOWTO’s script", story: "Line by line, as the HOWTO has it.", text: howto },
+  {
+    title: "Begin here: two namespaces share eth0",
+    story:
+      "The kernel’s HOWTO, line by line. ns0 and ns1 get a slave of eth0 each, with an address of its own; then ns0 pings ns1, and ns1 the router.",
+    text: howto,
+  },
   ...readdirSync(join(root, "scenarios"))
     .sort()
     .map((file) => {

@@ -130,7 +130,9 @@ inBrowser(
 
 inBrowser("a packet picked from the list has the rules by which it was decided", async (page) => {
   await runHowto(page);
-  await page.getByRole("button", { name: /10\.0\.0\.10 > 10\.0\.0\.11 icmp echo request/ }).click();
+  // Anywhere in its row.
+  const row = page.locator("#list tr", { hasText: "10.0.0.10 > 10.0.0.11 icmp echo request" });
+  await row.locator("td").first().click();
   const sheet = page.getByRole("dialog");
   await sheet.getByText("by rule F.2").click();
   await sheet.getByText("10.0.0.11 is ipvl1's").waitFor();
@@ -144,6 +146,7 @@ inBrowser(
     await runHowto(page);
     await cell(page, "ns0 ns1", "v4").and(page.locator(".yes")).waitFor();
     await page.getByRole("radio", { name: "private" }).check();
+    await page.locator("#ports", { hasText: "private: slaves do not reach each other" }).waitFor();
     await page
       .locator("#log", { hasText: "ip -n ns0 link set ipvl0 type ipvlan mode l2 private" })
       .waitFor();
@@ -164,15 +167,15 @@ inBrowser("a link that is shared gives the same host to whoever opens it", async
   await type(page, "ip netns add third");
   await page.getByRole("button", { name: "Share" }).click();
   await page.locator("#notice", { hasText: "whoever opens it" }).waitFor();
-  const drawn = async (of: Page) =>
-    (await of.locator("#drawing [aria-label]").all()).map((one) => one.getAttribute("aria-label"));
+  const drawn = (of: Page) =>
+    of.evaluate<string[]>(
+      `Array.from(document.querySelectorAll("#drawing [aria-label]"), (one) => one.ariaLabel)`,
+    );
   const there = await visit(browser, page.url());
   await there.page.locator(`[aria-label^="namespace third"]`).waitFor();
   const names = /^(namespace|host|lan|ns0|ns1)\b/;
   const [mine, other] = await Promise.all(
-    [page, there.page].map(async (of) =>
-      (await Promise.all(await drawn(of))).filter((label) => names.test(label ?? "")),
-    ),
+    [page, there.page].map(async (of) => (await drawn(of)).filter((label) => names.test(label))),
   );
   assert.ok(mine!.length >= 9);
   assert.deepEqual(other, mine);

@@ -46,14 +46,13 @@ export class PacketList {
   #row(packet: Packet): HTMLElement {
     const { number, kind, text, startMs } = packet;
     const pick = element("button", { type: "button", class: "pick" }, text);
-    pick.addEventListener("click", () => this.#onPick(packet));
     const icon = svg("svg", {
       viewBox: "-10 -10 20 20",
       class: `icon ${kind}`,
       "aria-hidden": "true",
     });
     icon.append(shape(kind));
-    return element(
+    const row = element(
       "tr",
       { "data-number": String(number) },
       element("td", { class: "number" }, String(number)),
@@ -68,6 +67,10 @@ export class PacketList {
           .map(({ reason }) => element("span", { class: "lost" }, `lost: ${reason}`)),
       ),
     );
+    row.addEventListener("click", () => {
+      if (getSelection()?.isCollapsed !== false) this.#onPick(packet);
+    });
+    return row;
   }
 }
 

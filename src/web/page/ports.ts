@@ -1,11 +1,19 @@
-/** Mode and flag of each port to choose: the line that sets them is typed in the terminal. */
+/** Mode and flag of each port, to choose, and what they mean: the line that sets them is typed in the terminal. */
 import type { Flag, Mode } from "../../driver/settings.ts";
 import type { Session } from "../session.ts";
 import { topologyOf } from "../topology.ts";
 import { byId, element } from "./dom.ts";
 
-const MODES: readonly Mode[] = ["l2", "l3", "l3s"];
-const FLAGS: readonly Flag[] = ["bridge", "private", "vepa"];
+const MODES: Readonly<Record<Mode, string>> = {
+  l2: "slaves ask for neighbours themselves, and the LAN hears it",
+  l3: "the host routes for its slaves: no ARP from them, no broadcasts, and the LAN needs a route back",
+  l3s: "as l3, and the host’s firewall sees what they send and receive",
+};
+const FLAGS: Readonly<Record<Flag, string>> = {
+  bridge: "slaves reach each other",
+  private: "slaves do not reach each other",
+  vepa: "what slaves send each other goes to the switch outside, which may send it back",
+};
 
 export class Ports {
   readonly #into = byId("ports", HTMLElement);
@@ -32,8 +40,17 @@ export class Ports {
           "div",
           { class: "port-choice", role: "group", "aria-label": `port of ${place}` },
           element("span", {}, `${place}`),
-          choice(`${place}-mode`, "mode", MODES, port.mode, (mode) => set(mode, port.flag)),
-          choice(`${place}-flag`, "flag", FLAGS, port.flag, (flag) => set(port.mode, flag)),
+          choice(`${place}-mode`, "mode", Object.keys(MODES), port.mode, (mode) =>
+            set(mode, port.flag),
+          ),
+          choice(`${place}-flag`, "flag", Object.keys(FLAGS), port.flag, (flag) =>
+            set(port.mode, flag),
+          ),
+          element(
+            "p",
+            { class: "meaning" },
+            `${port.mode}: ${MODES[port.mode]}. ${port.flag}: ${FLAGS[port.flag]}.`,
+          ),
         );
       }),
     );

@@ -8,7 +8,7 @@ const ENTRIES_MAX = 1000;
 
 const WELCOME = `A host in memory: its eth0 leads to lan, a namespace with a router.
 It knows ip, ping, tcpdump, nft and others: a word that it does not know is answered with all of them.
-To begin with, run an example.`;
+To begin with, run the example above, or ask the router: ping 10.0.0.1`;
 
 export interface TerminalParts {
   /** The one there is now. */
