@@ -41,12 +41,12 @@ interface Ping extends EchoOptions {
 }
 
 /** ICMP errors that a namespace tells in a second. Linux: `icmp_msgs_per_sec`. */
-export const ERRORS_PER_SECOND_MAX = 1000;
+const ERRORS_PER_SECOND_MAX = 1000;
 /** What `ping` sends. */
 const ECHO_BYTES = 56;
 const TTL = 64;
 /** Pings of a namespace that wait for their answer. */
-export const PINGS_MAX = 65_536;
+const PINGS_MAX = 65_536;
 
 export class Icmp {
   readonly #netns: Namespace;

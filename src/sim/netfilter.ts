@@ -85,9 +85,9 @@ export const CHAINS_MAX = 256;
 /** Of a chain. */
 export const RULES_MAX = 4096;
 
-export const PRIORITY_CONNTRACK = -200;
-export const PRIORITY_DSTNAT = -100;
-export const PRIORITY_SRCNAT = 100;
+const PRIORITY_CONNTRACK = -200;
+const PRIORITY_DSTNAT = -100;
+const PRIORITY_SRCNAT = 100;
 
 export interface NetfilterParts {
   readonly clock: Clock;

@@ -14,7 +14,7 @@ export interface Route {
 }
 
 /** Of a namespace. */
-export const ROUTES_MAX = 10_000;
+const ROUTES_MAX = 10_000;
 
 export class Routes {
   /** In the order in which they are asked. */

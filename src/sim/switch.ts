@@ -15,7 +15,7 @@ export interface SwitchPortOptions {
 }
 
 /** Of a switch. */
-export const MACS_MAX = 8192;
+const MACS_MAX = 8192;
 /** 802.1Q §8.8.3 */
 const AGEING_MS = 300_000;
 /** What may be changed of a port, as bridge(8) calls it. */

@@ -7,7 +7,7 @@ import type { Step } from "./record.ts";
 
 /** Of the film. */
 export const HOP_MS = 800;
-export const LOSS_MS = 1600;
+const LOSS_MS = 1600;
 /** What a longer wait is shortened to. */
 export const IDLE_MS_MAX = 500;
 

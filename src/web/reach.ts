@@ -9,7 +9,7 @@ import { decisionsOf, hopsOf, lossesOf, type Packet, Record, startOf } from "./r
 import { Session } from "./session.ts";
 
 /** Namespaces that ping each other; the others are left out. */
-export const ENDS_MAX = 24;
+const ENDS_MAX = 24;
 /** Until new addresses are known to be nobody else's. */
 const SETTLE_MS = 3000;
 /** Longer than it takes to give up on a neighbour, three questions of a second each. */
@@ -29,15 +29,6 @@ export interface Reach {
   readonly ends: readonly string[];
   /** Undefined: one of them has no address of this family. */
   find(from: string, to: string, family: Family): Answered | undefined;
-}
-
-/** At one go. */
-export function reachOf(lines: readonly string[]): Reach {
-  const asking = ask(lines);
-  for (;;) {
-    const { done, value } = asking.next();
-    if (done) return value;
-  }
 }
 
 /** A pair at a time, for who has something else to do meanwhile. */

@@ -3,8 +3,17 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Family, reachOf } from "./reach.ts";
+import { ask, type Family, type Reach } from "./reach.ts";
 import { LINE_MAX, LINES_MAX, linesOf, Session } from "./session.ts";
+
+/** At one go. */
+function reachOf(lines: readonly string[]): Reach {
+  const asking = ask(lines);
+  for (;;) {
+    const { done, value } = asking.next();
+    if (done) return value;
+  }
+}
 
 const HOWTO = linesOf(readFileSync("examples/howto.sh", "utf8"));
 const howto = (): Session => Session.of(HOWTO);

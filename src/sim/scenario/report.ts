@@ -32,7 +32,7 @@ export function reportScenario(
 }
 
 /** Lines `NAME:LINE:COLUMN: …`; none: all was as expected. */
-export function wrongIn(result: StepResult, name: string): readonly string[] {
+function wrongIn(result: StepResult, name: string): readonly string[] {
   if (!("judgements" in result)) return result.complaint === "" ? [] : [result.complaint];
   return result.judgements.flatMap(({ expectation: { place, text }, instead }) =>
     instead === undefined

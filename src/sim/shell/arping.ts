@@ -5,21 +5,14 @@ import * as ethernet from "../../wire/ethernet.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { refused, STATUS_REFUSED, UsageError } from "../../words/errors.ts";
 import { Words } from "../../words/words.ts";
-import type { Clock } from "../clock.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
 import * as packets from "../packets.ts";
-import { findIn, getIp, getNumber, unknown } from "./common.ts";
+import { type CommandContext, findIn, getIp, getNumber, unknown } from "./common.ts";
 
 const COUNT_MAX = 1000;
 const INTERVAL_MS = 1000;
 const OPTIONS = "-I DEVICE, -c COUNT, -D (does anybody have it), -U or -A (I have it)";
-
-export interface ArpingParts {
-  readonly netns: Namespace;
-  readonly clock: Clock;
-  readonly print: (text: string) => void;
-}
 
 interface Asked {
   readonly device: Device;
@@ -30,7 +23,7 @@ interface Asked {
 }
 
 /** The status: with -D whether nobody has the address; else whether somebody answered, and of announcements always. */
-export function arping({ netns, clock, print }: ArpingParts, line: readonly string[]): number {
+export function arping({ netns, clock, print }: CommandContext, line: readonly string[]): number {
   const asked = read(netns, line);
   const { device, count, kind, operation, ip } = asked;
   const own = netns.addressesOf(device).find((one) => one.ip.length === 4)?.ip ?? new Uint8Array(4);

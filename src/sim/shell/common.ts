@@ -9,6 +9,7 @@ import {
 } from "../../wire/address.ts";
 import { noSuchDevice, STATUS_FAILED, STATUS_USAGE, UsageError } from "../../words/errors.ts";
 import { matches, type Words } from "../../words/words.ts";
+import type { Clock } from "../clock.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
 import type { World } from "./world.ts";
@@ -20,6 +21,13 @@ export type Verb = (
   family: string | undefined,
   world: World,
 ) => string;
+
+/** Of a command that takes its time. */
+export interface CommandContext {
+  readonly netns: Namespace;
+  readonly clock: Clock;
+  readonly print: (text: string) => void;
+}
 
 export const isShow = (verb: string): boolean =>
   matches(verb, "show") || verb === "list" || verb === "ls" || verb === "lst";

@@ -2,11 +2,10 @@
 import { formatIp, type Ip } from "../../wire/address.ts";
 import { STATUS_FAILED, STATUS_REFUSED, UsageError } from "../../words/errors.ts";
 import { Words } from "../../words/words.ts";
-import type { Clock } from "../clock.ts";
 import type { Heard } from "../icmp.ts";
 import type { Failure } from "../icmp-errors.ts";
 import type { Namespace } from "../namespace.ts";
-import { getIp, getNumber, SLEEP_MAX, unknown, widthOf } from "./common.ts";
+import { type CommandContext, getIp, getNumber, SLEEP_MAX, unknown, widthOf } from "./common.ts";
 
 /** Pings of one command. */
 const COUNT_MAX = 1000;
@@ -18,12 +17,6 @@ const BYTES_MAX = 65_507;
 const ICMP_HEADER = 8;
 const OPTIONS = "-c COUNT, -W SECONDS, -t TTL, -s BYTES, -M do, -4, -6";
 
-export interface PingParts {
-  readonly netns: Namespace;
-  readonly clock: Clock;
-  readonly print: (text: string) => void;
-}
-
 interface Asked {
   ip: Ip;
   count: number;
@@ -33,7 +26,7 @@ interface Asked {
 }
 
 /** `ping [-c COUNT] [-W SECONDS] [-t TTL] [-s BYTES] [-M do] [-4|-6] ADDRESS`. The status: whether there was an answer. */
-export function ping(parts: PingParts, line: readonly string[]): number {
+export function ping(parts: CommandContext, line: readonly string[]): number {
   const asked = read(line);
   const { ip, count } = asked;
   parts.print(`PING ${formatIp(ip)}\n`);
@@ -51,6 +44,7 @@ export function ping(parts: PingParts, line: readonly string[]): number {
 function read(line: readonly string[]): Asked {
   const words = new Words(line);
   const asked = { count: COUNT_UNLESS_SAID, waitS: WAIT_UNLESS_SAID, ttl: 64, bytes: 56 };
+  let family: string | undefined;
   let to = "";
   for (let word = words.next(); word !== undefined; word = words.next()) {
     if (word === "-c") asked.count = getNumber(words.value(), "ping -c", COUNT_MAX);
@@ -58,14 +52,14 @@ function read(line: readonly string[]): Asked {
     else if (word === "-t") asked.ttl = getNumber(words.value(), "ping -t", TTL_MAX);
     else if (word === "-s") asked.bytes = getBytes(words.value());
     else if (word === "-M") readFragmentation(words.value());
-    else if (word === "-4" || word === "-6") continue;
+    else if (word === "-4" || word === "-6") family = word === "-4" ? "inet" : "inet6";
     else if (word.startsWith("-")) throw unknown(word, "ping", OPTIONS);
     else if (to !== "") throw unknown(word, "ping", "one ADDRESS");
     else to = word;
   }
   if (to === "")
     throw new UsageError("ping: usage error: Destination address required", STATUS_FAILED);
-  return { ...asked, ip: getIp(to, undefined) };
+  return { ...asked, ip: getIp(to, family) };
 }
 
 function getBytes(word: string): number {
@@ -81,7 +75,7 @@ function readFragmentation(word: string): void {
 /** `refused`: somebody says why there is no answer. */
 type Outcome = "answered" | "refused" | "lost";
 
-function askOnce({ netns, clock, print }: PingParts, asked: Asked, sequence: number): Outcome {
+function askOnce({ netns, clock, print }: CommandContext, asked: Asked, sequence: number): Outcome {
   const { ip, count, waitS, ttl, bytes } = asked;
   const startMs = clock.nowMs;
   let isOver = false;

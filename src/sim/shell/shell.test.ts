@@ -183,6 +183,7 @@ for (const [line, status, complaint] of [
   ["nmap 10.0.0.1", 255, /has ip, ipvlan, bridge, tc, ping, arping, .* and exit/],
   ["ping -f 10.0.0.1", 1, /-c COUNT/],
   ["ping 10.0.0.1 10.0.0.2", 1, /"10\.0\.0\.2"\? The simulated host has one ADDRESS/],
+  ["ping -6 10.0.0.1", 1, 'Error: inet6 address is expected rather than "10.0.0.1".'],
   ["ping", 1, "ping: usage error: Destination address required"],
   ["ip", 1, /ip: the simulated host has netns, link/],
   ["ip netns add a/b", 255, 'Invalid netns name "a/b"'],

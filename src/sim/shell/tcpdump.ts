@@ -10,27 +10,20 @@ import * as ipv6 from "../../wire/ipv6.ts";
 import * as tcp from "../../wire/tcp.ts";
 import * as udp from "../../wire/udp.ts";
 import { Words } from "../../words/words.ts";
-import type { Clock } from "../clock.ts";
 import type { Device } from "../device.ts";
 import type { Namespace } from "../namespace.ts";
 import * as packets from "../packets.ts";
-import { findIn, getIp, getNumber, unknown } from "./common.ts";
+import { type CommandContext, findIn, getIp, getNumber, unknown } from "./common.ts";
 
 const COUNT_MAX = 100_000;
 const OPTIONS = "-i DEVICE or any, -c COUNT, -n, -e, -l";
 const FILTER = "arp, ip, ip6, icmp, icmp6, tcp, udp and host ADDRESS, with not, and, or";
 
-export interface TcpdumpParts {
-  readonly netns: Namespace;
-  readonly clock: Clock;
-  readonly print: (text: string) => void;
-}
-
 type Test = (f: Frame) => boolean;
 
 /** `tcpdump [-n] [-e] [-i DEVICE] [-c COUNT] [FILTER]`. What ends it. */
 export function tcpdump(
-  { netns, clock, print }: TcpdumpParts,
+  { netns, clock, print }: CommandContext,
   line: readonly string[],
 ): () => void {
   const { name, count, withMacs, isWanted } = read(line);

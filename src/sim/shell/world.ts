@@ -13,7 +13,7 @@ import { Switch } from "../switch.ts";
 
 /** Of the simulated host. */
 export const NAMESPACES_MAX = 4096;
-export const DEVICES_MAX = 65_536;
+const DEVICES_MAX = 65_536;
 
 /** The namespace in which a script begins. */
 export const HOST = "host";
