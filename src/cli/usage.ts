@@ -73,8 +73,9 @@ uninstall takes away what install put there, unless it has been changed since.`;
 
 const simUsage = `Usage: ipvlan sim [ --explain ] [ FILE ]
 
-Runs a script on a simulated host, with the driver's own rules and no kernel: ip netns, link,
-addr, route and neigh, bridge, ping, sysctl, sleep. Without FILE it is what is typed or piped in.
+Runs a script or a scenario on a simulated host, with the driver's own rules and no kernel: ip,
+bridge, tc, ping, arping, tcpdump, nft, iptables, conntrack, socat, sysctl, sleep. Without FILE it
+is what is typed or piped in.
 
 host       where it begins: eth0 10.0.0.2/24 fd00::2/64
 lan        the router beyond eth0: w0 10.0.0.1/24 fd00::1/64
