@@ -10,18 +10,30 @@ export const files = (): string[] =>
     .filter((file) => file.endsWith(".txt"))
     .sort();
 
+/** Chapters, and how the titles of their scenarios begin. */
+const CHAPTERS: Readonly<Record<string, RegExp>> = {
+  "What people meet": /^(?!(l2|l3|l3s|private|vepa|compat)\b|(L2|L3|R)\.)/,
+  Modes: /^(l2|l3|l3s)\b/,
+  Flags: /^(private|vepa|compat)\b/,
+  "Rules, one by one": /^(L2|L3|R)\./,
+};
+
 export function page(): string {
   const all = files().map((file) => {
     const text = readFileSync(`${FOLDER}/${file}`, "utf8");
     const { title, story } = readScenario(text);
     return { file, title, story, sections: text.slice(text.indexOf("\n-- ") + 1).trimEnd() };
   });
-  const contents = all.map(({ file, title }) => `- [${title}](#${anchorOf(title)}), \`${file}\``);
-  const chapters = all.map(
-    ({ file, title, story, sections }) =>
-      `## ${title}\n\n${story}\n\n[${file}](../${FOLDER}/${file})\n\n\`\`\`text\n${sections}\n\`\`\`\n`,
-  );
-  return `${HEAD}\n${contents.join("\n")}\n\n${chapters.join("\n")}`;
+  const chapters = Object.entries(CHAPTERS).map(([chapter, begin]) => {
+    const its = all.filter(({ title }) => begin.test(title));
+    const contents = its.map(({ file, title }) => `- [${title}](#${anchorOf(title)}), \`${file}\``);
+    const scenarios = its.map(
+      ({ file, title, story, sections }) =>
+        `### ${title}\n\n${story}\n\n[${file}](../${FOLDER}/${file})\n\n\`\`\`text\n${sections}\n\`\`\`\n`,
+    );
+    return `## ${chapter}\n\n${contents.join("\n")}\n\n${scenarios.join("\n")}`;
+  });
+  return `${HEAD}\n${chapters.join("\n")}`;
 }
 
 /** As GitHub makes it. */
