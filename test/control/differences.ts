@@ -69,6 +69,10 @@ const KERNEL: Settings = {
 export const findSettings = (id: string, number: number, compat: Compat): string | undefined =>
   (compat === "howto" ? HOWTO : KERNEL)[`${id} ${number}`];
 
+/** Whether a port's compat shows in a case. */
+export const isOfCompat = ({ id }: Case): boolean =>
+  Object.keys({ ...HOWTO, ...KERNEL }).some((step) => step.startsWith(`${id} `));
+
 /** Device kinds that a case makes, besides ours and veth. */
 const KINDS = /\b(?:type|mode) (dummy|vlan|vrf|bond|bridge|macvlan|tun|tap)\b/g;
 
