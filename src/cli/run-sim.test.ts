@@ -63,11 +63,21 @@ test("--explain tells of each decision, and how it came about", () => {
   );
 });
 
-test("on a terminal: a prompt with the namespace, history, and the Tab key", async () => {
-  const line = `${process.execPath} ${COMMAND} sim`;
-  const terminal = spawn("script", ["-qec", line, "/dev/null"], {
+/** `ipvlan sim` on a terminal. */
+const openTerminal = () =>
+  spawn("script", ["-qec", `${process.execPath} ${COMMAND} sim`, "/dev/null"], {
     env: { ...process.env, TERM: "xterm" },
   });
+
+test("on a terminal, exit ends it", { timeout: 30_000 }, async () => {
+  const terminal = openTerminal();
+  await once(terminal.stdout, "data");
+  terminal.stdin.write("exit\r");
+  assert.deepEqual(await once(terminal, "exit"), [0, null]);
+});
+
+test("on a terminal: a prompt with the namespace, history, and the Tab key", async () => {
+  const terminal = openTerminal();
   let shown = "";
   terminal.stdout.on("data", (text) => {
     shown += text;

@@ -53,7 +53,7 @@ function read(file: string | undefined): string {
   }
 }
 
-/** Line by line, with history and completion; a line that fails is told, and the next one is asked for. */
+/** Line by line, with history and completion, until `exit`; a line that fails is told, and the next one is asked for. */
 async function talk(shell: Shell): Promise<number> {
   const completer = (before: string): [string[], string] => {
     const { candidates } = complete(before, shell.world, shell.netns.name);
@@ -67,10 +67,13 @@ async function talk(shell: Shell): Promise<number> {
   };
   prompt();
   let status = 0;
+  let number = 0;
   for await (const line of lines) {
-    status = shell.run(line, INPUT);
+    status = shell.run(line, INPUT, ++number);
+    if (shell.hasExited) break;
     prompt();
   }
-  process.stdout.write("\n");
+  lines.close();
+  if (!shell.hasExited) process.stdout.write("\n");
   return status;
 }

@@ -212,6 +212,11 @@ for (const [line, status, complaint] of [
     else assert.match(result.complaint, complaint);
   });
 
+test("exit goes out of a namespace, and at last ends the script", () => {
+  const { status, said } = run("ip netns exec lan sh; exit; echo host; exit; echo more");
+  assert.deepEqual([status, said], [0, "host\n"]);
+});
+
 test("a bridge is no port of a bridge", () => {
   const { status, complaint } = run("ip link add br0 type bridge; ip link set br0 master br0");
   assert.equal(status, 2);

@@ -44,6 +44,7 @@ export class Shell {
   readonly #inside: Namespace[];
   readonly #print: (text: string) => void;
   readonly #complain: (text: string) => void;
+  #hasExited = false;
   /** What ends each tcpdump that was begun. */
   readonly #jobs: (() => void)[] = [];
 
@@ -54,19 +55,25 @@ export class Shell {
     this.#complain = complain;
   }
 
+  /** Whether what was run last has said `exit` where there is no way out. */
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
   get netns(): Namespace {
     return this.#inside.at(-1)!;
   }
 
   /**
-   * Runs a script until one of its commands fails. Its status, as `ip` and `ping` give it. `name` is what the script is
+   * Runs a script until one of its commands fails, or says `exit`. Its status, as `ip` and `ping` give it. `name` is what the script is
    * called where it is told what went wrong, `NAME:LINE:COLUMN: MESSAGE`, and `firstLine` the number of its first line.
    */
   run(text: string, name: string, firstLine = 1): number {
+    this.#hasExited = false;
     try {
       for (const line of readLines(text, this.#variables, firstLine)) {
         const status = this.#runLine(line, name);
-        if (status !== 0) return status;
+        if (status !== 0 || this.#hasExited) return status;
       }
       return 0;
     } catch (error) {
@@ -133,6 +140,7 @@ export class Shell {
         return this.#say(`${words.join(" ")}\n`);
       case "exit":
         if (this.#inside.length > 1) this.#inside.pop();
+        else this.#hasExited = true;
         return 0;
       case "sh":
       case "bash":
@@ -165,7 +173,7 @@ export class Shell {
   #kill([word = "", more]: readonly string[]): number {
     const job = /^%\d+$/.test(word) ? this.#jobs[Number(word.slice(1)) - 1] : undefined;
     if (job === undefined || more !== undefined)
-      throw unknown(word, "kill", `%1 to %${this.#jobs.length}, what runs in the background`);
+      throw unknown(word, "kill", `%JOB, what runs in the background: ${this.#jobs.length} so far`);
     job();
     return 0;
   }
