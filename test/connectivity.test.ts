@@ -9,7 +9,7 @@ import { inSandbox } from "./in-sandbox.ts";
 import { addSlaves, buildLab, deleteSlaves, forget, setPort, showPorts } from "./slaves.ts";
 import { ANSWER_MS, keepPinging } from "./talks.ts";
 
-await inSandbox(import.meta.url, { engines: "both" }, () => {
+await inSandbox(import.meta.url, { engines: "both", usually: "userspace" }, () => {
   before(buildLab);
   after(() => shell("host", "ipvlan daemon stop --remove"));
 

@@ -31,6 +31,8 @@ const PACE = "200M";
 const RAMP_UP_MS = 2000;
 /** A thousand a second. */
 const INTERVAL_S = "0.001";
+/** Segments that arrive out of order between two kills, though none is lost. */
+const TURNS_PER_KILL = 4;
 /** Of a talk that ends before its last answer. */
 const UNDER_WAY = 1;
 
@@ -76,9 +78,10 @@ await inSandbox(import.meta.url, { needs: ["iperf3", "ping"] }, () => {
     for (const stream of streams) {
       const { bytes, outOfOrder } = await stream.end();
       t.diagnostic(`${stream.mode}: a stream of ${Math.round(bytes / 1e6)} MB`);
-      // A processor that takes over from another may turn two segments round; a loss would turn round a window of them.
+      // Whenever a processor takes over from another it may turn two segments round, which on a busy machine happens more
+      // than once between kills; a loss would turn round a window of them. The talks miss not one.
       assert.ok(
-        outOfOrder <= droppedByProcessors() - dropped + KILLS,
+        outOfOrder <= droppedByProcessors() - dropped + TURNS_PER_KILL * KILLS,
         `${outOfOrder} segments out of order`,
       );
     }

@@ -25,7 +25,7 @@ import {
 import { Tap } from "./tap.ts";
 import { frame } from "./topology.ts";
 
-await inSandbox(import.meta.url, { engines: "both" }, () => {
+await inSandbox(import.meta.url, { engines: "both", usually: "ebpf" }, () => {
   before(buildLab);
   after(() => shell("host", "ipvlan daemon stop --remove"));
 

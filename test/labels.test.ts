@@ -15,7 +15,7 @@ const HERE = netnsOf("host");
 const LABEL = "cni/network/0123abcd/eth0";
 const SCRIPT = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 
-await inSandbox(import.meta.url, { engines: "both" }, (engine) => {
+await inSandbox(import.meta.url, { engines: "both", usually: "ebpf" }, (engine) => {
   before(buildLab);
   afterEach(() => shell("host", "ipvlan daemon stop --remove 2>/dev/null || true"));
 

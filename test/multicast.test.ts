@@ -26,7 +26,7 @@ const GROUPS = [
 type Place = "ns0" | "ns1" | "lan";
 let taps: Readonly<Record<Place, Tap>>;
 
-await inSandbox(import.meta.url, { engines: "both" }, () => {
+await inSandbox(import.meta.url, { engines: "both", usually: "userspace" }, () => {
   before(async () => {
     await buildLab();
     await addSlaves("l2", "bridge");
