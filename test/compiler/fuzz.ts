@@ -1,6 +1,7 @@
 /** Random programs, compiled and run in every way; whatever two ways disagree on is a finding. */
 import { CompileError, compile } from "../../src/bpf/compiler/compile.ts";
 import type { Program } from "../../src/bpf/program.ts";
+import { VerifierError } from "../../src/linux/bpf/programs.ts";
 import { Random } from "../random.ts";
 import { inJavaScript, inKernel, inVm } from "./executions.ts";
 import { ENTRY, FILE, type GeneratedProgram, generate } from "./generator/program.ts";
@@ -69,7 +70,7 @@ function tryProgram(
   const random = new Random(seed);
   const javascript = inJavaScript(generated.javascript, ENTRY);
   const vm = inVm(program, (length) => random.below(length + 1));
-  const kernel = maps && inKernel(program, maps);
+  const kernel = maps && loaded(program, maps, tally.refused);
   for (let n = 0; n < FRAMES; n++) {
     const frame = randomFrame(random);
     const results = [javascript(frame), vm(frame), kernel?.run(frame)];
@@ -82,6 +83,22 @@ function tryProgram(
     break;
   }
   kernel?.close();
+}
+
+/** Undefined: the verifier looks at a million instructions and no further. Linux: BPF_COMPLEXITY_LIMIT_INSNS. */
+function loaded(
+  program: Program,
+  maps: Readonly<Record<string, number>>,
+  refused: Map<string, number>,
+): ReturnType<typeof inKernel> | undefined {
+  try {
+    return inKernel(program, maps);
+  } catch (error) {
+    if (!(error instanceof VerifierError && error.message.includes("BPF program is too large")))
+      throw error;
+    count(refused, "the verifier sees no end of it");
+    return undefined;
+  }
 }
 
 function compiled({ files }: GeneratedProgram, refused: Map<string, number>): Program | undefined {
@@ -97,7 +114,7 @@ function compiled({ files }: GeneratedProgram, refused: Map<string, number>): Pr
     if (!(error instanceof CompileError)) throw error;
     const [first] = error.message.split("\n");
     const why = first!.replace(/^\S+ /, "").replaceAll(/-?\d[\d.e+]*/g, "N");
-    refused.set(why, (refused.get(why) ?? 0) + 1);
+    count(refused, why);
     return undefined;
   }
 }
@@ -117,3 +134,6 @@ function randomFrame(random: Random): Uint8Array {
     frame.fill(0, 38, 54).writeUInt32BE(random.pick([0x0a000001, 0x0a0000ff]), 38);
   return frame;
 }
+
+const count = (refused: Map<string, number>, why: string): void =>
+  void refused.set(why, (refused.get(why) ?? 0) + 1);
