@@ -1,21 +1,7 @@
 /** tcpdump, arping and tc in scripts on the simulated host. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Shell } from "./shell.ts";
-
-function run(script: string): { status: number; said: string; complaint: string } {
-  let [said, complaint] = ["", ""];
-  const shell = new Shell({
-    print: (text) => {
-      said += text;
-    },
-    complain: (text) => {
-      complaint += text;
-    },
-  });
-  const status = shell.run(script, "script");
-  return { status, said, complaint };
-}
+import { runScript as run } from "../../../test/sim-shell.ts";
 
 const slaves = `
   ip netns add ns0; ip netns add ns1
